@@ -1,0 +1,46 @@
+# `make` alone lists the targets. Each sets up what it needs first; that takes no time when all is there.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint format test-long bench docs lock
+# One target at a time: they share .venv and the machine that they measure.
+.NOTPARALLEL:
+
+bin := .venv/bin
+typed := hub plugins tests tools $(wildcard bench)
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: ## prepares .venv, and Debian's packages where allowed
+	@tools/setup.sh
+
+demo: setup ## the main job for real, in under a minute (SCENARIO=name for another one)
+	@$(bin)/python tools/demo.py $(SCENARIO)
+
+test: setup ## all tests but the long ones (at most 15 minutes)
+	@$(bin)/pytest
+
+check: lint ## format, lint, types, layers, fast tests (under a minute)
+	@$(bin)/pytest -m "not slow and not long"
+
+lint: setup ## format, lint, types, layers
+	@$(bin)/ruff format --check --quiet
+	@$(bin)/ruff check --quiet
+	@$(bin)/mypy $(typed)
+	@$(bin)/lint-imports --no-logo
+
+format: setup ## formats the code and mends what ruff can mend
+	@$(bin)/ruff check --fix --quiet || true
+	@$(bin)/ruff format
+
+test-long: setup ## faults, guards, hostile input, load; before a release
+	@$(bin)/pytest -m long --hypothesis-profile=search
+
+bench: setup ## measures the hub beside its references
+	@for script in bench/*.py; do $(bin)/python "$$script" || exit; done
+
+docs: setup ## writes docs/reference anew from code and schemas
+	@$(bin)/python tools/config_reference.py
+	@$(bin)/python tools/make_reference.py receipts
+
+lock: setup ## newest versions of all packages, at least seven days old, with hashes
+	@tools/lock.sh

@@ -1,0 +1,247 @@
+"""The loop of one worker: every stage in turn, one thread, woken by what happens.
+
+    scan -> take (A) -> results (D) -> hand out (E) -> lease (B) -> calls (C, in the children)
+
+While the children deposit one batch the loop takes the next. What time brings (deadlines, lost
+leases, dead workers, fetched receipts, erasing) is looked after once a second.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hub import retention
+from hub.acknowledgement import Acknowledgements
+from hub.app.takeover import find_dead
+from hub.app.wake import Wake
+from hub.clock import Clock
+from hub.config import Config
+from hub.dispatch import Dispatch, Finished
+from hub.durable import Barriers
+from hub.errors import HubError
+from hub.intake import Done, Intake
+from hub.journal import Journal, workers
+from hub.journal.handouts import Handout
+from hub.outbound import Outbound
+from hub.sealing import Sealing
+from hub.spool import Spool
+from hub.telemetry import logger
+from hub.vault import Vault
+
+TICK = 1.0  # seconds
+HOUSEKEEPING = 60.0  # seconds between looks at what was fetched, expired, left over
+PAUSE = 1.0  # seconds after a failure of the disk or database
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a worker is made of; `hub.app.worker` puts it together."""
+
+    config: Config
+    clock: Clock
+    worker: str
+    journal: Journal
+    vault: Vault
+    spools: Mapping[tuple[str, str], Spool]
+    intake: Intake
+    dispatch: Dispatch
+    sealing: Sealing
+    outbound: Outbound
+    acknowledgements: Acknowledgements
+    barriers: Barriers
+
+
+@dataclass(slots=True, kw_only=True)  # when what was done last
+class Loop:
+    """Runs a worker's stages. Times are seconds on the clock that no one sets."""
+
+    parts: Parts
+    wake: Wake
+    announce: Announce
+    _ticked: float = 0.0
+    _kept_house: float = 0.0
+    _scanned: float = 0.0
+    _files: list[Handout] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Start the children, take over what dead workers left, write what was not written."""
+        parts = self.parts
+        with parts.journal.write() as tx:
+            workers.begin(tx, parts.worker, parts.clock.boot_id, os.getpid(), parts.clock.now())
+        for line in parts.dispatch.lines.values():
+            line.host.start()
+        self._bury()
+        retention.remove_unused_segments(parts.journal, parts.vault)
+        parts.outbound.sweep(at_once=True)
+        while any(line.starting for line in parts.dispatch.lines.values()):
+            self.wait(TICK)
+            parts.dispatch.poll()
+            if self.wake.terminations:
+                return
+        self.tick()
+
+    def scan(self, *, settling_only: bool = False) -> None:
+        """Look into the spools, if the last look is worked off."""
+        self.parts.intake.scan(settling_only=settling_only)
+        self._scanned = self.parts.clock.elapsed()
+
+    def round(self) -> bool:
+        """Work one batch of each stage; whether anything moved."""
+        parts = self.parts
+        done = parts.intake.step() if parts.intake.busy else None
+        if done:
+            self._taken(done)
+        parts.dispatch.poll()
+        finished = parts.dispatch.finish()
+        self._finished(finished)
+        parts.dispatch.lease()
+        wrote = bool(self._files)
+        self._hand_out()
+        return bool(done or finished.finals or wrote or parts.intake.busy)
+
+    def tick(self) -> None:
+        """Look after what time brings, if it is time."""
+        parts, now = self.parts, self.parts.clock.elapsed()
+        if now - self._ticked >= TICK:
+            self._ticked = now
+            self._bury()
+            parts.sealing.step()
+            self._finished(parts.dispatch.tend())
+            self._hand_out()
+        due = parts.outbound.marks_due()
+        if due is not None and now >= due:
+            parts.outbound.flush()
+        if now - self._kept_house >= HOUSEKEEPING:
+            self._kept_house = now
+            self._keep_house()
+
+    def _keep_house(self) -> None:
+        parts = self.parts
+        retention_rules = parts.config.retention
+        parts.outbound.sweep()
+        parts.acknowledgements.scan()
+        retention.erase(parts.journal, parts.vault, retention_rules, parts.clock)
+        retention.age_out(parts.journal, parts.spools, retention_rules, parts.clock)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for an event: a poke, a child's word, the next deadline."""
+        lines = self.parts.dispatch.lines.values()
+        now = self.parts.clock.elapsed()
+        ends = [end - now for line in lines if (end := line.host.next_deadline()) is not None]
+        marks = self.parts.outbound.marks_due()
+        if marks is not None:
+            ends.append(marks - now)
+        fds = [fd for line in lines if (fd := line.host.fileno()) is not None]
+        self.wake.wait(fds, min([seconds, *ends]))
+
+    def end(self, grace: timedelta) -> None:
+        """Take nothing new, wait for calls in flight, write all that is known, stop the children.
+
+        A second SIGTERM ends the waiting.
+        """
+        parts, clock = self.parts, self.parts.clock
+        parts.dispatch.stopping = True
+        signals, until = self.wake.terminations, clock.elapsed() + grace.total_seconds()
+        while parts.dispatch.flights and clock.elapsed() < until:
+            if self.wake.terminations > max(1, signals):
+                break
+            self.wait(min(TICK, until - clock.elapsed()))
+            parts.dispatch.poll()
+            self._finished(parts.dispatch.finish())
+            self._hand_out()
+        for line in parts.dispatch.lines.values():
+            line.host.stop(0.0 if parts.dispatch.flights else 1.0)
+        parts.dispatch.lost()
+        self._finished(parts.dispatch.finish())
+        self._hand_out()
+        parts.outbound.flush()
+        with parts.journal.write() as tx:
+            workers.end(tx, parts.worker, clock.now())
+
+    @property
+    def rescan_due(self) -> bool:
+        """Whether the folders are to be looked at again, whatever events said."""
+        rescan = self.parts.config.spool.rescan.total_seconds()
+        return self.parts.clock.elapsed() - self._scanned >= rescan
+
+    def _bury(self) -> None:
+        """Take over what workers of this machine left that are dead."""
+        parts = self.parts
+        for dead, claims in find_dead(parts.config, parts.journal, parts.spools, parts.worker):
+            logger().warning("a worker is dead", worker=dead)
+            for spool, found in claims:
+                parts.intake.recover(spool, found)
+            self._finished(parts.dispatch.tend([dead]))
+            with parts.journal.write() as tx:
+                workers.end(tx, dead, parts.clock.now())
+
+    def _taken(self, done: Done) -> None:
+        for message_id in done.accepted:
+            self.announce(f"accepted {message_id}")
+        for one in done.begun:
+            self.parts.dispatch.begin(
+                one.mailbox, one.lease, one.parcel, one.tenant, one.procedure
+            )
+        self._files.extend(done.handouts)
+
+    def _finished(self, finished: Finished) -> None:
+        for message_id, state in finished.finals:
+            self.announce(f"final {message_id} {state}")
+        self._files.extend(finished.handouts)
+
+    def _hand_out(self) -> None:
+        if not self._files:
+            return
+        files, self._files = self._files, []
+        for file in self.parts.outbound.write(files):
+            self.announce(f"receipt {file.tenant}/{file.procedure}/out/{file.name}")
+
+
+def run(parts: Parts, wake: Wake, announce: Announce, *, once: bool) -> None:
+    """Run a worker until it is told to stop, or with `once` until nothing is due.
+
+    Raises the error that a single run could not go on by; a service logs it and goes on.
+    """
+    loop = Loop(parts=parts, wake=wake, announce=announce)
+    loop.begin()
+    if once:
+        _work_off(loop)
+    else:
+        _serve(loop)
+    loop.end(parts.config.hub.stop_grace)
+
+
+def _work_off(loop: Loop) -> None:
+    """Work what the first scan saw and what is due now; wait for settling and calls in flight."""
+    parts, settling = loop.parts, loop.parts.intake.taker.settling
+    loop.scan()
+    while not loop.wake.terminations:
+        moved = loop.round()
+        loop.tick()
+        if moved or parts.dispatch.landed:
+            continue
+        if parts.dispatch.flights:
+            loop.wait(TICK)
+        elif settling.pending:
+            loop.wait(min(0.2, TICK))
+            loop.scan(settling_only=True)
+        elif not parts.dispatch.due_now():
+            return
+        else:
+            loop.wait(0.05)
+
+
+def _serve(loop: Loop) -> None:
+    """Serve until told to stop; a failure of disk or database is waited out."""
+    while not loop.wake.terminations:
+        try:
+            if loop.rescan_due or not loop.parts.intake.busy:
+                loop.scan()
+            if not loop.round():
+                loop.wait(min(TICK, loop.parts.config.spool.rescan.total_seconds()))
+            loop.tick()
+        except HubError as error:
+            logger().error("worker pauses", exc_info=error)
+            loop.wake.wait((), PAUSE)

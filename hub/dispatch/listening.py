@@ -1,0 +1,111 @@
+"""What the mailboxes' children say, and what it makes of their lines and flights."""
+
+import itertools
+from collections import deque
+from dataclasses import dataclass, field
+from typing import cast
+
+from postfach_mailbox import Absent, Health, Held, Reason, Unknown
+from postfach_mailbox.frames import OUTCOMES
+
+from hub.clock import Clock
+from hub.dispatch.lines import PROBE, Line
+from hub.dispatch.results import Ending, Flight, Result
+from hub.host import Answer, Died, Kept, Started, StartFailed
+from hub.journal import Journal, attempts, circuits
+from hub.telemetry import logger
+
+NOT_SENT = Held(
+    reason=Reason(code="NOT_SENT", text="the call did not reach the mailbox's process")
+)
+LOST = Unknown(
+    reason=Reason(code="CHILD_DIED", text="the mailbox's process ended during the call")
+)
+
+
+@dataclass(slots=True, kw_only=True)  # what is in the air
+class Air:
+    """Calls that are out, and results that are not written yet; for one thread."""
+
+    journal: Journal
+    clock: Clock
+    worker: str
+    flights: dict[int, Flight] = field(default_factory=dict)
+    landed: deque[Result] = field(default_factory=deque)
+    told: list[Line] = field(default_factory=list)
+    _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def number(self) -> int:
+        """Return a call's number, never used before."""
+        return next(self._calls)
+
+    def hear(self, line: Line) -> None:
+        """Take in what a mailbox's child said."""
+        for event in line.host.events():
+            match event:
+                case Started():
+                    self._started(line, event)
+                case StartFailed():
+                    logger().error("mailbox does not start", mailbox=line.name)
+                    self.out_of_order(line, "START_FAILED")
+                    line.died(self.clock.elapsed())
+                case Died():
+                    self._died(line, event)
+                case Kept():
+                    self._kept(line, event)
+                case Answer():
+                    self._answered(line, event)
+
+    def land(self, line: Line, call: int, outcome: Ending) -> None:
+        """End a flight; its result is written with the next commit D."""
+        if line.suspect_in_work == call:
+            line.suspect_in_work = None
+        if flight := self.flights.pop(call, None):
+            self.landed.append(Result(flight=flight, outcome=outcome))
+
+    def out_of_order(self, line: Line, reason: str) -> None:
+        """Open a mailbox's circuit."""
+        with self.journal.write() as tx:
+            circuits.open_circuit(tx, line.name, reason, self.clock.now())
+        line.circuit_open = True
+
+    def _started(self, line: Line, event: Started) -> None:
+        line.capabilities, line.probe_at = event.capabilities, 0.0
+        with self.journal.write() as tx:
+            told = event.capabilities.model_dump_json()
+            circuits.told(tx, line.name, told, self.clock.now())
+        self.told.append(line)
+        logger().info("mailbox started", mailbox=line.name)
+
+    def _died(self, line: Line, event: Died) -> None:
+        logger().error("mailbox died", mailbox=line.name, count=len(event.calls))
+        line.died(self.clock.elapsed())
+        for call in event.calls:
+            self.land(line, call, LOST)
+        for call in event.unsent:
+            self.land(line, call, NOT_SENT)
+
+    def _kept(self, line: Line, event: Kept) -> None:
+        flight = self.flights.get(event.call)
+        if flight is None:
+            return
+        with self.journal.write() as tx:
+            ours = attempts.keep(tx, self.worker, flight.lease, event.reference)
+        if ours:
+            line.host.acknowledge_keep(event.call)
+
+    def _answered(self, line: Line, event: Answer) -> None:
+        if isinstance(event.outcome, Health):
+            line.probing = None
+            line.probe_at = self.clock.elapsed() + PROBE
+            if event.outcome.status != "down":
+                self._mended(line)
+        elif isinstance(event.outcome, (*OUTCOMES, Absent)):
+            line.deaths = 0
+            self.land(line, event.call, cast(Ending, event.outcome))
+
+    def _mended(self, line: Line) -> None:
+        with self.journal.write() as tx:
+            count = circuits.close_circuit(tx, line.name, self.clock.now())
+        line.circuit_open, line.deaths = False, 0
+        logger().info("mailbox mended", mailbox=line.name, count=count)

@@ -1,0 +1,164 @@
+"""Stage 1: take drops over wholly, or refuse them wholly, with a receipt either way.
+
+    scan -> claim -> layers (read, check, copy encrypted) -> seal -> barrier -> one commit
+         -> remove or move the claimed files
+
+A scan is worked wholly before names of the next, in batches; a batch is what lies there, never
+waited for. One drop's failure never fails its batch. If the barrier or the commit fails, the batch
+is thrown away in memory and worked singly from its claims.
+
+Crash safety: before the commit only claims exist, and they are found again; after it the rows say
+what the claimed files were. A claim that was in work when a hub died is worked singly, the try
+counted durably first; the third crash refuses it (9030).
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from hub.errors import HubError, NoticeRefused, RefusalClass, StorageFailed
+from hub.intake.batch import Sorted, Taker
+from hub.intake.commit import Begun, Committer, Done
+from hub.intake.drops import Refusal, Work
+from hub.intake.layers import Layers
+from hub.intake.settling import Settling
+from hub.journal import taking
+from hub.seal import SealUnavailable
+from hub.spool import Claim, Spool, Stuck
+from hub.telemetry import logger
+
+__all__ = ["BATCH", "Begun", "Committer", "Done", "Intake", "Layers", "Settling", "Taker"]
+
+BATCH = 50
+
+
+@dataclass(slots=True, kw_only=True)  # the queue of one worker
+class Intake:
+    """The stage, for one worker. For one thread: the reader of the spool."""
+
+    spools: Sequence[Spool]
+    taker: Taker
+    names: deque[tuple[Spool, bytes]] = field(default_factory=deque)
+    recovered: deque[Work] = field(default_factory=deque)
+    singles: deque[Work] = field(default_factory=deque)
+    waiting: list[Work] = field(default_factory=list)
+    _unsettled: list[tuple[Work, bool]] = field(default_factory=list)
+    _stuck: set[tuple[str, str, str]] = field(default_factory=set)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the last scan is not worked off yet."""
+        return bool(self.names or self.singles or self.recovered)
+
+    def scan(self, *, settling_only: bool = False) -> None:
+        """Look at every spool, if the last scan is worked off; drops that waited come again.
+
+        settling_only: take no name that this scan is the first to see
+        """
+        if self.busy:
+            return
+        self.singles.extend(self.waiting)
+        self.waiting.clear()
+        unsettled, self._unsettled = self._unsettled, []
+        for work, reject in unsettled:
+            self._settle([work], reject=reject)
+        for spool in self.spools:
+            try:
+                still = self.taker.settling.still(spool, spool.scan(), known_only=settling_only)
+            except HubError as error:  # one folder out of order stops no other
+                logger().error("spool unreadable", tenant=spool.tenant, exc_info=error)
+                continue
+            self.names.extend((spool, name) for name in still)
+
+    def recover(self, spool: Spool, claims: Iterable[Claim]) -> None:
+        """Take claims of a dead worker: finish what the journal has, work the rest singly."""
+        claims = list(claims)
+        with self.taker.committer.journal.read() as connection:
+            kinds = taking.kinds(connection, [claim.id for claim in claims])
+        for claim in claims:
+            work = Work(spool=spool, claim=claim)
+            if claim.id in kinds:
+                self._settle([work], reject=kinds[claim.id] == taking.REFUSED)
+            else:
+                self.recovered.append(work)
+
+    def step(self) -> Done | None:
+        """Work the next batch or single drop; None where nothing was committed."""
+        if self.recovered:
+            work = self.recovered.popleft()
+            counted = work.spool.count_try(work.claim)
+            return self._work([Work(spool=work.spool, claim=counted)])
+        batch: list[Work] = []
+        refusals: list[Refusal] = []
+        while self.names and len(batch) < BATCH:
+            self._claim(*self.names.popleft(), batch, refusals)
+        if not batch and not refusals and self.singles:
+            batch.append(self.singles.popleft())
+        return self._work(batch, refusals) if batch or refusals else None
+
+    def _claim(
+        self, spool: Spool, name: bytes, batch: list[Work], refusals: list[Refusal]
+    ) -> None:
+        try:
+            claim = spool.claim(name)
+        except HubError as error:  # nothing of this spool can be claimed now
+            logger().error("spool unclaimable", tenant=spool.tenant, exc_info=error)
+            return
+        if isinstance(claim, Stuck):
+            if refusal := self._refuse_stuck(spool, claim, name):
+                refusals.append(refusal)
+        elif claim is not None:
+            batch.append(Work(spool=spool, claim=claim))
+
+    def _refuse_stuck(self, spool: Spool, stuck: Stuck, name: bytes) -> Refusal | None:
+        """Return the refusal of what cannot be moved: once for each file, however often seen."""
+        key = (spool.tenant, spool.procedure, stuck.file)
+        if key in self._stuck:
+            return None
+        self._stuck.add(key)
+        with self.taker.committer.journal.read() as connection:
+            if stuck.file in taking.stuck_files(connection, spool.tenant, spool.procedure):
+                return None
+        made = Claim.new(name, spool.clock)
+        return Refusal(
+            work=Work(spool=spool, claim=made),
+            stuck=stuck.file,
+            error=NoticeRefused(
+                RefusalClass.SPOOL_FILE_REJECTED,
+                "9052",
+                "the file cannot be moved out of in/",
+                fix="Remove it, and hand in a plain file that the hub's user may rename",
+            ),
+        )
+
+    def _work(self, batch: Sequence[Work], refusals: Sequence[Refusal] = ()) -> Done | None:
+        try:
+            found = self.taker.take(batch, refusals)
+        except (StorageFailed, SealUnavailable) as error:
+            logger().error("batch failed", count=len(batch), exc_info=error)
+            (self.singles if len(batch) > 1 else self.waiting).extend(batch)
+            self._stuck -= {_key(one) for one in refusals}
+            return None
+        self._keep(found)
+        return found.done
+
+    def _keep(self, found: Sorted) -> None:
+        self.waiting.extend(found.waiting)
+        self.singles.extend(found.large)
+        if found.done:
+            self._settle(found.done.finished, reject=False)
+            self._settle(found.done.rejected, reject=True)
+
+    def _settle(self, works: Sequence[Work], *, reject: bool) -> None:
+        by_spool: dict[int, list[Work]] = {}
+        for work in works:
+            by_spool.setdefault(id(work.spool), []).append(work)
+        for own in by_spool.values():
+            spool, claims = own[0].spool, [work.claim for work in own]
+            settled = spool.reject(*claims) if reject else spool.finish(*claims)
+            ids = {claim.id for claim in settled}
+            self._unsettled.extend((work, reject) for work in own if work.claim.id not in ids)
+
+
+def _key(refusal: Refusal) -> tuple[str, str, str]:
+    return (refusal.work.spool.tenant, refusal.work.spool.procedure, refusal.stuck or "")

@@ -1,0 +1,131 @@
+"""One batch: from claims to a commit, or back to claims that wait."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from postfach_mailbox import Capabilities
+
+from hub.durable import Disk
+from hub.errors import StorageFailed
+from hub.intake.commit import Committer, Done, Places, Sealed, Terms
+from hub.intake.drops import Acceptable, Opened, Refusal, Repeat, Waits, Work
+from hub.intake.layers import Layers, references
+from hub.intake.settling import Settling
+from hub.journal import taking
+from hub.telemetry import logger
+from hub.vault import Segment
+
+LARGE = 8 * 1024 * 1024  # bytes; a drop with a larger document is worked by itself
+
+
+@dataclass(slots=True, kw_only=True)  # filled while the batch is sorted
+class Sorted:
+    """A batch by what became of each drop."""
+
+    opened: list[Opened] = field(default_factory=list)
+    sealed: list[Sealed] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    waiting: list[Work] = field(default_factory=list)
+    large: list[Work] = field(default_factory=list)
+    done: Done | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taker:
+    """What working a batch needs.
+
+    told: gives the mailboxes' capabilities as they are known now
+    """
+
+    layers: Layers
+    committer: Committer
+    settling: Settling
+    disk: Disk
+    told: Callable[[], Mapping[str, Capabilities | None]]
+    places: Places
+    terms: Terms
+
+    def take(self, batch: Sequence[Work], refusals: Sequence[Refusal] = ()) -> Sorted:
+        """Work a batch to its commit. Raises StorageFailed, SealUnavailable: nothing is committed.
+
+        refusals: what was refused before it was opened
+        """
+        found = Sorted(refusals=list(refusals))
+        for work in batch:
+            self._open(work, found)
+        now = self.committer.clock.now()
+        with self.layers.vault.segment() as segment:
+            self._sort(found, segment, now)
+            if not (found.sealed or found.repeats or found.refusals):
+                return found
+            folders = {fd for work in batch for fd in work.spool.folders.barrier()}
+            if folders:
+                self.disk.sync([], sorted(folders))
+            segment.sync()
+            found.done = self.committer.commit(
+                found.sealed, found.repeats, found.refusals, now, self.places, self.terms
+            )
+        return found
+
+    def _open(self, work: Work, found: Sorted) -> None:
+        def layer() -> None:
+            opened = self.layers.open(work)
+            if isinstance(opened, Refusal):
+                found.refusals.append(opened)
+            else:
+                found.opened.append(opened)
+
+        self._guarded(work, found, layer)
+
+    def _sort(self, found: Sorted, segment: Segment, now: datetime) -> None:
+        with self.committer.journal.read() as connection:
+            known = taking.known(connection, [one.identity for one in found.opened])
+        for opened in found.opened:
+            notice = known.get(opened.identity)
+            same = (opened.work.spool.procedure, opened.envelope_sha256)
+            if notice and (notice.procedure, notice.envelope_sha256) == same:
+                _take_along(opened)
+                found.repeats.append(Repeat(opened=opened, notice_id=notice.id))
+            elif not self.settling.complete(opened):
+                found.waiting.append(opened.work)
+            elif len(found.opened) > 1 and _is_large(opened):
+                found.large.append(opened.work)
+            else:
+                self._examine(opened, found, segment, now)
+
+    def _examine(self, opened: Opened, found: Sorted, segment: Segment, now: datetime) -> None:
+        def layer() -> None:
+            match self.layers.examine(opened, segment, self.told()):
+                case Acceptable() as drop:
+                    found.sealed.append(self.committer.seal(drop, segment, now))
+                case Refusal() as refusal:
+                    found.refusals.append(refusal)
+                case Waits() as waits:
+                    logger().info("drop waits", claim=waits.work.claim.id)
+                    found.waiting.append(waits.work)
+
+        self._guarded(opened.work, found, layer)
+
+    def _guarded(self, work: Work, found: Sorted, layer: Callable[[], None]) -> None:
+        """Keep one drop's failure from its batch: it waits, and a bug's third time refuses it."""
+        try:
+            layer()
+        except StorageFailed as error:
+            logger().error("drop unreadable", claim=work.claim.id, exc_info=error)
+            found.waiting.append(work)
+        except Exception as error:  # whatever a drop's bytes bring out must not stop the others
+            logger().error("drop failed", claim=work.claim.id, exc_info=error)
+            counted = Work(spool=work.spool, claim=work.spool.count_try(work.claim))
+            found.waiting.append(counted)
+
+
+def _take_along(opened: Opened) -> None:
+    """Claim the documents of a repeated drop, so that they are removed with it."""
+    for n, reference in references(opened):
+        opened.work.spool.claim_document(opened.work.claim, n, reference)
+
+
+def _is_large(opened: Opened) -> bool:
+    return any(one.size > LARGE for one in opened.notice.documents)

@@ -1,0 +1,183 @@
+"""From an event to a sealed receipt and the evidence entry that it names: no state, no SQL.
+
+Made before the commit that makes the event true, and stored by it; so a receipt written again has
+the same bytes, and none exists for what was not committed.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from postfach_mailbox import Deposited
+
+from hub import evidence, receipt
+from hub.errors import NoticeRefused
+from hub.model import MailboxAddress
+from hub.receipt import Outcome, Reason, Receipt
+from hub.seal import Seal
+
+TEXTS = {
+    "NOT_CONFIRMED": "taken over; the mailbox has not confirmed the deposit yet",
+    "GAVE_UP": "the mailbox did not take the notice within the time for trying; deliver by post",
+    "OUTCOME_UNKNOWN": "outcome unknown: the notice may be in the mailbox; a person decides",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What receipts say of a notice; no payload, no names."""
+
+    message_id: str
+    case_reference: str | None
+    scheme: str
+    address: str
+    documents: tuple[receipt.DocumentDigest, ...]
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """A sealed receipt, byte-final, and the entry of the evidence log that belongs to it."""
+
+    receipt_id: str
+    outcome: Outcome
+    issued_at: datetime
+    data: bytes
+    entry: evidence.Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Who issues: the hub's name, the id of its evidence log, its seal."""
+
+    name: str
+    log_id: str
+    seal: Seal
+
+    def rejected(
+        self,
+        refused: NoticeRefused,
+        *,
+        stem: str,
+        claim: str,
+        envelope_sha256: str | None,
+        message_id: str | None,
+        at: datetime,
+    ) -> Issued:
+        """Return the receipt that a drop was refused. Raises SealUnavailable."""
+        subject: dict[str, str | int] = {
+            "claim": claim,
+            "class": refused.refusal.value,
+            "code": refused.code,
+        }
+        if envelope_sha256:
+            subject["envelope_sha256"] = envelope_sha256
+        reason = Reason(
+            code=refused.code,
+            text=f"{refused.what}. {refused.fix}",
+            line=refused.line,
+            path=refused.path,
+            refusal=refused.refusal.value,
+        )
+        return self._seal(
+            Outcome.REJECTED,
+            at,
+            "drop.rejected",
+            subject,
+            message_id=message_id,
+            drop=receipt.Drop(stem=stem, envelope_sha256=envelope_sha256),
+            reason=reason,
+        )
+
+    def of_notice(
+        self,
+        outcome: Outcome,
+        facts: Facts,
+        at: datetime,
+        *,
+        attempts: Sequence[receipt.Attempt] = (),
+        reason: Reason | None = None,
+        deposited: Deposited | None = None,
+    ) -> Issued:
+        """Return the receipt of an event of an accepted notice. Raises SealUnavailable.
+
+        A `deposited` receipt takes time, source and evidence from the mailbox's own answer.
+        """
+        subject: dict[str, str | int] = {"message_id": facts.message_id, "attempts": len(attempts)}
+        if reason:
+            subject["code"] = reason.code
+        if deposited:
+            subject["deposited_at"] = evidence.stamp(deposited.provided_at)
+            subject["source"] = deposited.source
+        return self._seal(
+            outcome,
+            at,
+            f"notice.{outcome.suffix}",
+            subject,
+            message_id=facts.message_id,
+            case_reference=facts.case_reference,
+            mailbox=MailboxAddress(id=facts.address, scheme=facts.scheme),
+            documents=facts.documents,
+            accepted_at=facts.accepted_at,
+            first_attempt_at=attempts[0].at if attempts else None,
+            attempts=tuple(attempts),
+            reason=reason,
+            deposited_at=deposited.provided_at if deposited else None,
+            deposited_source=deposited.source if deposited else None,
+            warnings=_warnings(deposited) if deposited else (),
+            evidence=_allowed(deposited) if deposited else (),
+        )
+
+    def _seal(
+        self,
+        outcome: Outcome,
+        at: datetime,
+        kind: str,
+        subject: dict[str, str | int],
+        **content: object,
+    ) -> Issued:
+        receipt_id = str(uuid.uuid4())
+        entry = evidence.Entry(kind=kind, at=at, subject=subject | {"receipt": receipt_id})
+        made = Receipt(
+            receipt_id=receipt_id,
+            outcome=outcome,
+            issued_at=at,
+            issuer=self.name,
+            log_id=self.log_id,
+            log_digest=evidence.digest(entry),
+            **content,  # type: ignore[arg-type]  # the two callers above name fields of Receipt
+        )
+        data = self.seal.sign(receipt.render(made), at)
+        return Issued(
+            receipt_id=receipt_id, outcome=outcome, issued_at=at, data=data, entry=entry
+        )
+
+
+def reason(code: str, text: str | None = None, mailbox_code: str | None = None) -> Reason:
+    """Return a reason of our own list; `text` where the code has no text of its own."""
+    return Reason(
+        code=code,
+        list_uri=receipt.OWN_REASONS,
+        list_version=receipt.OWN_REASONS_VERSION,
+        text=text or TEXTS[code],
+        mailbox_code=mailbox_code,
+    )
+
+
+def _warnings(deposited: Deposited) -> tuple[Reason, ...]:
+    """That a mailbox warned; its own texts could hold what has no place here."""
+    return tuple(
+        reason("WARNING", "the mailbox deposited the notice with a warning")
+        for _ in deposited.warnings
+    )
+
+
+def _allowed(deposited: Deposited) -> tuple[receipt.MailboxEvidence, ...]:
+    """The mailbox's answer; of what the plugin does not allow, the receipt holds the digest."""
+    return tuple(
+        receipt.MailboxEvidence(
+            name=one.name, media_type=one.media_type, data=one.data, in_receipt=one.in_receipt
+        )
+        for one in deposited.evidence
+    )

@@ -1,0 +1,168 @@
+"""The journal: one database, the only truth about state, and the only SQL of the hub.
+
+`Journal.write()` is one commit: rows, evidence entries and the link of their chain go in together
+or not at all. The modules beside this one hold the statements, by what they are about:
+
+    taking      drops: taken, repeated, refused, stuck; what is left to settle
+    attempts    what is due, leases, outcomes, recovery of what a dead worker left
+    circuits    what mailboxes said of themselves, and whether they are in order
+    handouts    receipts: their bytes, where they were written, when they were fetched
+    payloads    where a notice's ciphertext lies; erasing
+    workers     who works here
+    questions   what `hub status`, `hub list` and `hub doctor` read
+
+Crash safety: SQLite in WAL with synchronous=FULL; `hub.journal.database` verifies it at start.
+"""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hub import evidence
+from hub.clock import Clock
+from hub.errors import JournalInvalid, StorageFailed
+from hub.journal import database
+from hub.journal.tables import Row, chain, entry, meta
+
+__all__ = ["Journal", "Row", "Transaction", "open_journal"]
+
+
+@dataclass(slots=True, kw_only=True)  # collects what rides in one commit
+class Transaction:
+    """One commit in the making: a connection, and the evidence entries that ride in it."""
+
+    connection: sa.Connection
+    entries: list[tuple[int | None, evidence.Entry]] = field(default_factory=list)
+
+    def record(self, notice_id: int | None, what: evidence.Entry) -> None:
+        """Let an entry of the evidence log ride in this commit."""
+        self.entries.append((notice_id, what))
+
+    def note(self, notice_id: int | None, kind: str, at: datetime, **subject: str | int) -> None:
+        """Let an entry ride in this commit that no receipt names."""
+        self.record(notice_id, evidence.Entry(kind=kind, at=at, subject=subject))
+
+
+class Journal:
+    """The hub's database, opened by `open_journal`."""
+
+    def __init__(self, engine: sa.Engine, path: Path, clock: Clock) -> None:
+        self._engine, self.path, self._clock = engine, path, clock
+        self.commits = 0
+        self.log_id = self._identify()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Begin a commit; it is durable when the block is left, or nothing of it happened.
+
+        Raises StorageFailed when the database refuses; what a constraint forbids stays an
+        `sqlalchemy.exc.IntegrityError`, which is a bug or a race that the caller knows.
+        """
+        try:
+            with self._engine.connect().execution_options(write=True) as connection:
+                with connection.begin():
+                    transaction = Transaction(connection=connection)
+                    yield transaction
+                    self._link(transaction)
+                self.commits += 1
+        except sa.exc.OperationalError as error:
+            raise StorageFailed(
+                f"the database did not take the commit ({error.orig})",
+                where=str(self.path),
+                fix="Check the disk's space and health; nothing that was confirmed is lost",
+            ) from error
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """Begin a read on one consistent state."""
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise StorageFailed(
+                f"the database cannot be read ({error.orig})",
+                where=str(self.path),
+                fix="Check the disk and the file's rights: hub doctor",
+            ) from error
+
+    def settings(self) -> dict[str, object]:
+        """Return the database settings that durability rests on, as read back."""
+        return database.settings(self._engine)
+
+    def bind(self, fingerprint: str) -> None:
+        """Tie the database to one configuration, the first that comes.
+
+        Raises JournalInvalid when it belongs to another: two hubs with different ideas of tenants
+        or folders on one journal would hand receipts to the wrong place.
+        """
+        with self.write() as tx:
+            found = tx.connection.scalar(sa.select(meta.c.value).where(meta.c.key == "config"))
+            if found is None:
+                tx.connection.execute(sa.insert(meta).values(key="config", value=fingerprint))
+            elif found != fingerprint and _others_alive(tx.connection):
+                raise JournalInvalid(
+                    "another hub works on this database with another hub.toml",
+                    where=str(self.path),
+                    fix="Start both with the same file, or stop the other one first",
+                )
+            elif found != fingerprint:
+                tx.connection.execute(
+                    sa.update(meta).where(meta.c.key == "config").values(value=fingerprint)
+                )
+
+    def truncate_log(self) -> None:
+        """Empty the write-ahead log, so that what was overwritten in the database is gone there."""
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the database."""
+        self._engine.dispose()
+
+    def _identify(self) -> str:
+        with self.write() as tx:
+            known = sa.select(meta.c.value).where(meta.c.key == "log_id")
+            if found := tx.connection.scalar(known):
+                return str(found)
+            made = str(uuid.uuid4())
+            tx.connection.execute(sa.insert(meta).values(key="log_id", value=made))
+            return made
+
+    def _link(self, tx: Transaction) -> None:
+        """Write the commit's entries and chain them to the commit before."""
+        if not tx.entries:
+            return
+        last = tx.connection.execute(
+            sa.select(chain.c.seq, chain.c.value).order_by(chain.c.seq.desc()).limit(1)
+        ).first()
+        seq, previous = (last.seq + 1, last.value) if last else (1, None)
+        now = self._clock.now()
+        rows = [
+            {
+                "seq": seq,
+                "notice_id": notice_id,
+                "kind": what.kind,
+                "at": what.at,
+                "body": evidence.canonical(what),
+                "digest": evidence.digest(what),
+            }
+            for notice_id, what in tx.entries
+        ]
+        tx.connection.execute(sa.insert(entry), rows)
+        value = evidence.link(previous, seq, [str(row["digest"]) for row in rows], now)
+        tx.connection.execute(sa.insert(chain).values(seq=seq, at=now, value=value))
+
+
+def open_journal(path: Path, clock: Clock, *, create: bool = False) -> Journal:
+    """Open the journal, verified and migrated. Raises JournalInvalid, CannotCreate, StorageFailed."""
+    return Journal(database.connect(path, create=create), path, clock)
+
+
+def _others_alive(connection: sa.Connection) -> bool:
+    alive = connection.exec_driver_sql("SELECT count(*) FROM worker WHERE ended_at IS NULL").scalar()
+    return bool(alive)

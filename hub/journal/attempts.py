@@ -1,0 +1,363 @@
+"""What is due, who works on it, and how it ended.
+
+An attempt is a row committed before its call leaves. A lease has an owner, an end on the clock that
+no one sets, and a fence; a result is written only where fence and owner are still the lease's, so
+a worker that slept past its lease writes nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hub.journal import Transaction
+from hub.journal.circuits import HELD_BY_CRASHES
+from hub.journal.tables import Row, attempt, mailbox, notice
+from hub.model import State
+
+CRASHES = 3  # a notice that was in work alone at so many crashes is held
+CALLABLE = ("SEALED", "DEFERRED", "PENDING", "IN_DOUBT")
+_open = sa.text("open = 1")  # literally, or SQLite does not use the partial index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A notice in work: its row, the attempt that runs and the fence its result must show."""
+
+    notice_id: int
+    attempt_id: int
+    n: int
+    fence: int
+    operation: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """Who leases, and until when: seconds on the clock that no one sets, in this boot."""
+
+    worker: str
+    boot_id: str
+    end: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How an attempt ended, and the step that makes for its notice."""
+
+    lease: Lease
+    at: datetime
+    outcome: str
+    code: str | None
+    mailbox_code: str | None
+    answer: bytes | None
+    reference: str | None
+    state: State
+    state_before: State
+    due_at: datetime | None
+    held_reason: str | None = None
+
+
+def due(
+    connection: sa.Connection, name: str, now: datetime, *, suspect: bool, limit: int
+) -> Sequence[Row]:
+    """Return notices of a mailbox that are due and in nobody's work, longest due first."""
+    return connection.execute(
+        sa.select(notice)
+        .where(
+            _open,
+            notice.c.mailbox == name,
+            notice.c.due_at <= now,
+            notice.c.deadline > now,
+            notice.c.state.in_(CALLABLE),
+            notice.c.suspect.is_(suspect),
+            notice.c.lease_owner.is_(None),
+        )
+        .order_by(notice.c.due_at)
+        .limit(limit)
+    ).all()
+
+
+def unsealed(connection: sa.Connection, limit: int) -> Sequence[Row]:
+    """Return notices that wait for their seal."""
+    return connection.execute(
+        sa.select(notice).where(_open, notice.c.state == State.ACCEPTED.value).limit(limit)
+    ).all()
+
+
+def seal(tx: Transaction, notice_id: int, fence: int) -> None:
+    """Note that a notice has its seal now; it goes on when it is due."""
+    tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == notice_id, notice.c.fence == fence)
+        .values(state=State.SEALED.value, fence=fence + 1)
+    )
+
+
+def next_due(connection: sa.Connection) -> datetime | None:
+    """Return when the next notice is due, of those that are not held."""
+    found: datetime | None = connection.scalar(
+        sa.select(sa.func.min(notice.c.due_at, type_=notice.c.due_at.type)).where(
+            _open, notice.c.lease_owner.is_(None), notice.c.state.in_(CALLABLE)
+        )
+    )
+    return found
+
+
+def start(
+    tx: Transaction,
+    term: Term,
+    rows: Sequence[tuple[int, int, bool, str]],
+    now: datetime,
+) -> list[Lease]:
+    """Lease notices and write their attempts as started; the calls may leave after the commit.
+
+    rows: notice id, fence as read in this transaction, whether it is a suspect, operation
+    """
+    if not rows:
+        return []
+    ids = [row[0] for row in rows]
+    counts: dict[int, int] = {
+        row.notice_id: row.n
+        for row in tx.connection.execute(
+            sa.select(attempt.c.notice_id, sa.func.max(attempt.c.n).label("n"))
+            .where(attempt.c.notice_id.in_(ids))
+            .group_by(attempt.c.notice_id)
+        )
+    }
+    tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == sa.bindparam("of"))
+        .values(
+            lease_owner=term.worker,
+            lease_end=term.end,
+            lease_boot=term.boot_id,
+            fence=sa.bindparam("new_fence"),
+            crashes=notice.c.crashes + sa.bindparam("counted"),
+        ),
+        [
+            {"of": number, "new_fence": fence + 1, "counted": int(suspect)}
+            for number, fence, suspect, _ in rows
+        ],
+    )
+    statement = sa.insert(attempt).returning(attempt.c.id, sort_by_parameter_order=True)
+    values = [
+        {
+            "notice_id": number,
+            "n": counts.get(number, 0) + 1,
+            "operation": operation,
+            "worker": term.worker,
+            "fence": fence + 1,
+            "started_at": now,
+        }
+        for number, fence, _, operation in rows
+    ]
+    made = [row.id for row in tx.connection.execute(statement, values)]
+    return [
+        Lease(
+            notice_id=number,
+            attempt_id=own,
+            n=counts.get(number, 0) + 1,
+            fence=fence + 1,
+            operation=operation,
+            started_at=now,
+        )
+        for own, (number, fence, _, operation) in zip(made, rows, strict=True)
+    ]
+
+
+def free_still(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, int]:
+    """Return id and fence of those notices that are open and in nobody's work."""
+    rows = connection.execute(
+        sa.select(notice.c.id, notice.c.fence).where(
+            notice.c.id.in_(list(notice_ids)), _open, notice.c.lease_owner.is_(None)
+        )
+    )
+    return {row.id: row.fence for row in rows}
+
+
+def holding(connection: sa.Connection, worker: str, leases: Iterable[Lease]) -> set[int]:
+    """Return the notices whose lease is still this worker's, by the fence."""
+    wanted = {lease.notice_id: lease.fence for lease in leases}
+    rows = connection.execute(
+        sa.select(notice.c.id, notice.c.fence).where(
+            notice.c.id.in_(list(wanted)), notice.c.lease_owner == worker
+        )
+    )
+    return {row.id for row in rows if row.fence == wanted[row.id]}
+
+
+def keep(tx: Transaction, worker: str, lease: Lease, reference: str) -> bool:
+    """Keep the mailbox's id for a deposit under way. False: the lease is no longer ours."""
+    if not holding(tx.connection, worker, [lease]):
+        return False
+    tx.connection.execute(
+        sa.update(attempt).where(attempt.c.id == lease.attempt_id).values(reference=reference)
+    )
+    return True
+
+
+def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
+    """Write outcomes and the steps they make; call it only for notices that `holding` named."""
+    if not ended:
+        return
+    tx.connection.execute(
+        sa.update(attempt)
+        .where(attempt.c.id == sa.bindparam("of"))
+        .values(
+            ended_at=sa.bindparam("ended"),
+            outcome=sa.bindparam("how"),
+            code=sa.bindparam("why"),
+            mailbox_code=sa.bindparam("theirs"),
+            answer=sa.bindparam("said"),
+            reference=sa.func.coalesce(sa.bindparam("named"), attempt.c.reference),
+        ),
+        [
+            {
+                "of": one.lease.attempt_id,
+                "ended": one.at,
+                "how": one.outcome,
+                "why": one.code,
+                "theirs": one.mailbox_code,
+                "said": one.answer,
+                "named": one.reference,
+            }
+            for one in ended
+        ],
+    )
+    for one in ended:
+        step(
+            tx,
+            one.lease.notice_id,
+            one.state,
+            one.due_at,
+            one.at,
+            held_from=one.state_before,
+            held_reason=one.held_reason,
+            failed=True,
+        )
+
+
+def step(
+    tx: Transaction,
+    notice_id: int,
+    state: State,
+    due_at: datetime | None,
+    now: datetime,
+    *,
+    held_from: State | None = None,
+    held_reason: str | None = None,
+    failed: bool = False,
+) -> None:
+    """Move a notice to a state and end its lease; the caller holds it by fence or in recovery."""
+    held = state is State.HELD
+    tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == notice_id)
+        .values(
+            state=state.value,
+            open=not state.final,
+            due_at=due_at,
+            final_at=now if state.final else None,
+            held_from=held_from.value if held and held_from else None,
+            held_at=now if held else None,
+            held_reason=held_reason if held else None,
+            failures=notice.c.failures + int(failed and not state.final),
+            suspect=False,
+            crashes=0,
+            lease_owner=None,
+            lease_end=None,
+            lease_boot=None,
+            fence=notice.c.fence + 1,
+        )
+    )
+
+
+def overdue(connection: sa.Connection, now: datetime, limit: int) -> Sequence[Row]:
+    """Return notices whose deadline is past, in nobody's work, their mailbox in order."""
+    out_of_order = sa.select(mailbox.c.name).where(mailbox.c.circuit_open.is_(True))
+    return connection.execute(
+        sa.select(notice)
+        .where(
+            _open,
+            notice.c.deadline <= now,
+            notice.c.state.in_(CALLABLE),
+            notice.c.lease_owner.is_(None),
+            notice.c.mailbox.not_in(out_of_order),
+        )
+        .limit(limit)
+    ).all()
+
+
+def left_behind(
+    connection: sa.Connection, boot_id: str, elapsed: float, dead: Iterable[str]
+) -> Sequence[Row]:
+    """Return notices whose lease is over: ended, of an earlier boot, or of a dead worker."""
+    return connection.execute(
+        sa.select(notice, attempt.c.id.label("attempt_id"), attempt.c.n.label("attempt_n"))
+        .outerjoin(
+            attempt, sa.and_(attempt.c.notice_id == notice.c.id, attempt.c.ended_at.is_(None))
+        )
+        .where(
+            notice.c.lease_owner.is_not(None),
+            sa.or_(
+                notice.c.lease_boot != boot_id,
+                notice.c.lease_end < elapsed,
+                notice.c.lease_owner.in_(list(dead)),
+            ),
+        )
+    ).all()
+
+
+def recover(
+    tx: Transaction, found: Row, state: State, due_at: datetime | None, now: datetime
+) -> State:
+    """End a lease that is over; an attempt without end becomes UNKNOWN. Returns the new state.
+
+    The notice is worked alone from now on; the third crash of one that was alone holds it.
+    """
+    if found.attempt_id is None:
+        tx.connection.execute(
+            sa.update(notice)
+            .where(notice.c.id == found.id)
+            .values(lease_owner=None, lease_end=None, lease_boot=None, fence=notice.c.fence + 1)
+        )
+        return State(found.state)
+    tx.connection.execute(
+        sa.update(attempt)
+        .where(attempt.c.id == found.attempt_id)
+        .values(ended_at=now, outcome="UNKNOWN", code="HUB_STOPPED")
+    )
+    if found.crashes >= CRASHES:
+        step(tx, found.id, State.HELD, None, now, held_from=state, held_reason=HELD_BY_CRASHES)
+        return State.HELD
+    tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == found.id)
+        .values(
+            state=state.value,
+            due_at=due_at,
+            suspect=True,
+            failures=notice.c.failures + 1,
+            lease_owner=None,
+            lease_end=None,
+            lease_boot=None,
+            fence=notice.c.fence + 1,
+        )
+    )
+    return state
+
+
+def history(
+    connection: sa.Connection, notice_ids: Iterable[int]
+) -> dict[int, list[Row]]:
+    """Return the attempts of notices, oldest first."""
+    rows: dict[int, list[Row]] = {}
+    for row in connection.execute(
+        sa.select(attempt)
+        .where(attempt.c.notice_id.in_(list(notice_ids)))
+        .order_by(attempt.c.notice_id, attempt.c.n)
+    ):
+        rows.setdefault(row.notice_id, []).append(row)
+    return rows

@@ -1,0 +1,270 @@
+"""Receipts: their bytes, where they were written, and when they were fetched.
+
+A receipt is stored once, byte-final. A handout is a file that it becomes: one for each stem under
+which the notice was dropped. `nn` counts per stem and spool, over refusals and notices.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hub.journal import Transaction
+from hub.journal.tables import drop, handout, receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """A receipt to be stored and handed out under each of `stems`."""
+
+    receipt_id: str
+    outcome: str
+    suffix: str
+    final: bool
+    data: bytes
+    issued_at: datetime
+    tenant: str
+    procedure: str
+    stems: tuple[str, ...]
+    notice_id: int | None = None
+    claim: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handout:
+    """A receipt file: its spool, its name, its bytes."""
+
+    id: int
+    tenant: str
+    procedure: str
+    stem: str
+    nn: int
+    suffix: str
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """The file name in `out/`."""
+        return f"{self.stem}.{self.nn:02d}.{self.suffix}.xml"
+
+
+def issue(tx: Transaction, issues: Sequence[Issue]) -> list[Handout]:
+    """Store receipts and the files they are to become; the files follow after the commit."""
+    if not issues:
+        return []
+    rows = [
+        {
+            "receipt_id": one.receipt_id,
+            "notice_id": one.notice_id,
+            "claim": one.claim,
+            "outcome": one.outcome,
+            "suffix": one.suffix,
+            "final": one.final,
+            "bytes": one.data,
+            "issued_at": one.issued_at,
+        }
+        for one in issues
+    ]
+    statement = sa.insert(receipt).returning(receipt.c.id, sort_by_parameter_order=True)
+    ids = [row.id for row in tx.connection.execute(statement, rows)]
+    wanted = [
+        _Wanted(number, one.tenant, one.procedure, stem, one.suffix, one.data)
+        for number, one in zip(ids, issues, strict=True)
+        for stem in one.stems
+    ]
+    return _hand_out(tx, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    receipt: int
+    tenant: str
+    procedure: str
+    stem: str
+    suffix: str
+    data: bytes
+
+
+def _hand_out(tx: Transaction, wanted: Sequence[_Wanted]) -> list[Handout]:
+    if not wanted:
+        return []
+    last = _last_numbers(tx.connection, wanted)
+    rows = []
+    for one in wanted:
+        spool = (one.tenant, one.procedure, one.stem)
+        last[spool] += 1
+        rows.append(
+            {
+                "receipt": one.receipt,
+                "tenant": one.tenant,
+                "procedure": one.procedure,
+                "stem": one.stem,
+                "nn": last[spool],
+            }
+        )
+    statement = sa.insert(handout).returning(handout.c.id, sort_by_parameter_order=True)
+    ids = [row.id for row in tx.connection.execute(statement, rows)]
+    return [
+        Handout(
+            id=number,
+            tenant=one.tenant,
+            procedure=one.procedure,
+            stem=one.stem,
+            nn=int(str(row["nn"])),
+            suffix=one.suffix,
+            data=one.data,
+        )
+        for number, one, row in zip(ids, wanted, rows, strict=True)
+    ]
+
+
+def _last_numbers(
+    connection: sa.Connection, wanted: Sequence[_Wanted]
+) -> defaultdict[tuple[str, str, str], int]:
+    last: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    spools: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for one in wanted:
+        spools[one.tenant, one.procedure].add(one.stem)
+    for (tenant, procedure), stems in spools.items():
+        found = connection.execute(
+            sa.select(handout.c.stem, sa.func.max(handout.c.nn).label("nn"))
+            .where(
+                handout.c.tenant == tenant,
+                handout.c.procedure == procedure,
+                handout.c.stem.in_(stems),
+            )
+            .group_by(handout.c.stem)
+        )
+        for row in found:
+            last[tenant, procedure, row.stem] = row.nn
+    return last
+
+
+def again(tx: Transaction, notice_id: int, stem: str | None = None) -> list[Handout]:
+    """Hand out every receipt of a notice again, byte for byte; returns the files to write.
+
+    stem: the stem of a repeated drop; None: under every stem that the notice was dropped by
+    """
+    receipts = tx.connection.execute(
+        sa.select(receipt).where(receipt.c.notice_id == notice_id).order_by(receipt.c.id)
+    ).all()
+    stems = [stem] if stem is not None else stems_of(tx.connection, [notice_id])[notice_id][2]
+    where = stems_of(tx.connection, [notice_id])[notice_id]
+    files: list[Handout] = []
+    for found in receipts:
+        for one in stems:
+            known = tx.connection.execute(
+                sa.update(handout)
+                .where(handout.c.receipt == found.id, handout.c.stem == one)
+                .values(written_at=None)
+                .returning(handout.c.id, handout.c.nn)
+            ).first()
+            if known:
+                files.append(_file(known.id, where[0], where[1], one, known.nn, found))
+            else:
+                wanted = _Wanted(found.id, where[0], where[1], one, found.suffix, found.bytes)
+                files.extend(_hand_out(tx, [wanted]))
+    return files
+
+
+def _file(
+    number: int, tenant: str, procedure: str, stem: str, nn: int, found: sa.Row[tuple[object, ...]]
+) -> Handout:
+    return Handout(
+        id=number,
+        tenant=tenant,
+        procedure=procedure,
+        stem=stem,
+        nn=nn,
+        suffix=found.suffix,
+        data=found.bytes,
+    )
+
+
+def stems_of(
+    connection: sa.Connection, notice_ids: Iterable[int]
+) -> dict[int, tuple[str, str, list[str]]]:
+    """Return tenant, procedure and the stems, oldest first, under which notices were dropped."""
+    rows = connection.execute(
+        sa.select(drop.c.notice_id, drop.c.tenant, drop.c.procedure, drop.c.stem)
+        .where(drop.c.notice_id.in_(list(notice_ids)))
+        .order_by(drop.c.at, drop.c.claim)
+    )
+    found: dict[int, tuple[str, str, list[str]]] = {}
+    for row in rows:
+        stems = found.setdefault(row.notice_id, (row.tenant, row.procedure, []))[2]
+        if row.stem not in stems:
+            stems.append(row.stem)
+    return found
+
+
+def receipted(connection: sa.Connection, notice_ids: Iterable[int]) -> set[int]:
+    """Return which of these notices have a receipt already."""
+    rows = connection.execute(
+        sa.select(receipt.c.notice_id).where(receipt.c.notice_id.in_(list(notice_ids)))
+    )
+    return {row.notice_id for row in rows}
+
+
+def unwritten(
+    connection: sa.Connection, before: datetime, *, after: int = 0, limit: int = 500
+) -> list[Handout]:
+    """Return files that were to be written before a time and are not marked so: a crash's rest.
+
+    after: only ids above it; to go on where the last call ended
+    """
+    rows = connection.execute(
+        sa.select(handout, receipt.c.suffix, receipt.c.bytes)
+        .join(receipt, receipt.c.id == handout.c.receipt)
+        .where(
+            handout.c.written_at.is_(None), receipt.c.issued_at <= before, handout.c.id > after
+        )
+        .order_by(handout.c.id)
+        .limit(limit)
+    )
+    return [_file(row.id, row.tenant, row.procedure, row.stem, row.nn, row) for row in rows]
+
+
+def written(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
+    """Mark files as written: their folder is synced."""
+    if ids:
+        tx.connection.execute(
+            sa.update(handout).where(handout.c.id.in_(list(ids))).values(written_at=now)
+        )
+
+
+def untaken(connection: sa.Connection, tenant: str, procedure: str) -> dict[str, tuple[int, datetime]]:
+    """Return the names of files in a spool's `out/` that were not fetched: id, time of writing."""
+    rows = connection.execute(
+        sa.select(handout, receipt.c.suffix)
+        .join(receipt, receipt.c.id == handout.c.receipt)
+        .where(
+            handout.c.written_at.is_not(None),
+            handout.c.confirmed_at.is_(None),
+            handout.c.tenant == tenant,
+            handout.c.procedure == procedure,
+        )
+    )
+    return {
+        f"{row.stem}.{row.nn:02d}.{row.suffix}.xml": (row.id, row.written_at) for row in rows
+    }
+
+
+def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
+    """Note that the procedure took these files: deletion is its acknowledgement."""
+    rows = tx.connection.execute(
+        sa.select(handout.c.id, receipt.c.receipt_id, receipt.c.notice_id)
+        .join(receipt, receipt.c.id == handout.c.receipt)
+        .where(handout.c.id.in_(list(ids)), handout.c.confirmed_at.is_(None))
+    ).all()
+    if not rows:
+        return
+    tx.connection.execute(
+        sa.update(handout)
+        .where(handout.c.id.in_([row.id for row in rows]))
+        .values(confirmed_at=now)
+    )
+    for row in rows:
+        tx.note(row.notice_id, "receipt.taken", now, receipt=row.receipt_id)

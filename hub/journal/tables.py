@@ -1,0 +1,209 @@
+"""The journal's tables: the only truth about state.
+
+Times are UTC text of fixed width, so that they sort; leases are seconds on the clock that no one
+sets (hub.clock), valid in one boot. Payload is in no table in clear: `payload.bytes` holds
+ciphertext under the notice's key, and erasing a notice sets its `key_wrapped` to nothing.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+Row = sa.Row[Any]
+metadata = sa.MetaData()
+
+
+class UtcTime(sa.TypeDecorator[datetime]):
+    """An aware time as `2026-02-03T10:00:00.000000Z`."""
+
+    impl = sa.String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
+        """Return the text that is stored. Raises ValueError for a time without zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone cannot be stored")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
+        """Return the stored time, aware."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+
+worker = sa.Table(
+    "worker",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("boot_id", sa.String, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),
+)
+
+mailbox = sa.Table(
+    "mailbox",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("capabilities", sa.Text),
+    sa.Column("told_at", UtcTime),
+    sa.Column("circuit_open", sa.Boolean, nullable=False, default=False),
+    sa.Column("opened_at", UtcTime),
+    sa.Column("reason", sa.String),
+)
+
+notice = sa.Table(
+    "notice",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("tenant", sa.String, nullable=False),
+    sa.Column("procedure", sa.String, nullable=False),
+    sa.Column("message_id", sa.String, nullable=False),
+    sa.Column("message_key", sa.String, nullable=False),
+    sa.Column("delivery_key", sa.String, nullable=False, unique=True),
+    sa.Column("claim", sa.String, nullable=False),
+    sa.Column("envelope_sha256", sa.String, nullable=False),
+    sa.Column("case_reference", sa.String),
+    sa.Column("mailbox", sa.String, nullable=False),
+    sa.Column("scheme", sa.String, nullable=False),
+    sa.Column("address", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("held_from", sa.String),
+    sa.Column("held_at", UtcTime),
+    sa.Column("held_reason", sa.String),
+    sa.Column("accepted_at", UtcTime, nullable=False),
+    sa.Column("not_before", UtcTime),
+    sa.Column("obsolete_after", UtcTime),
+    sa.Column("due_at", UtcTime),
+    sa.Column("deadline", UtcTime, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),
+    sa.Column("crashes", sa.Integer, nullable=False, default=0),
+    sa.Column("suspect", sa.Boolean, nullable=False, default=False),
+    sa.Column("lease_owner", sa.String),
+    sa.Column("lease_end", sa.Float),
+    sa.Column("lease_boot", sa.String),
+    sa.Column("fence", sa.Integer, nullable=False, default=0),
+    sa.Column("key_wrapped", sa.LargeBinary),
+    sa.Column("final_at", UtcTime),
+    sa.Column("erased_at", UtcTime),
+    sa.UniqueConstraint("tenant", "message_key"),
+    sa.CheckConstraint(
+        "open = (state NOT IN ('DEPOSITED', 'FAILED', 'UNRESOLVED'))", name="open_is_not_final"
+    ),
+    sa.CheckConstraint("open OR final_at IS NOT NULL", name="final_has_its_time"),
+    sa.CheckConstraint("(state = 'HELD') = (held_from IS NOT NULL)", name="held_knows_whence"),
+    sa.CheckConstraint("key_wrapped IS NOT NULL OR NOT open", name="an_open_notice_keeps_its_key"),
+)
+
+payload = sa.Table(
+    "payload",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("notice_id", sa.ForeignKey("notice.id"), nullable=False),
+    sa.Column("item", sa.String, nullable=False),  # document, content, sealed, prepared
+    sa.Column("n", sa.Integer, nullable=False, default=0),
+    sa.Column("document_id", sa.String),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String, nullable=False),
+    sa.Column("bytes", sa.LargeBinary),
+    sa.Column("segment", sa.String),
+    sa.Column("offset", sa.Integer),
+    sa.Column("length", sa.Integer),
+    sa.UniqueConstraint("notice_id", "item", "n"),
+)
+
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("notice_id", sa.ForeignKey("notice.id"), nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("operation", sa.String, nullable=False),
+    sa.Column("worker", sa.String, nullable=False),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("outcome", sa.String),
+    sa.Column("code", sa.String),
+    sa.Column("mailbox_code", sa.String),
+    sa.Column("reference", sa.String),
+    sa.Column("answer", sa.LargeBinary),  # the mailbox's own answer, encrypted; its own retention
+    sa.UniqueConstraint("notice_id", "n"),
+    sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_with_an_outcome"),
+)
+
+receipt = sa.Table(
+    "receipt",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("receipt_id", sa.String, nullable=False, unique=True),
+    sa.Column("notice_id", sa.ForeignKey("notice.id")),
+    sa.Column("claim", sa.String),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("suffix", sa.String, nullable=False),
+    sa.Column("final", sa.Boolean, nullable=False),
+    sa.Column("bytes", sa.LargeBinary, nullable=False),
+    sa.Column("issued_at", UtcTime, nullable=False),
+)
+
+handout = sa.Table(
+    "handout",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("receipt", sa.ForeignKey("receipt.id"), nullable=False),
+    sa.Column("tenant", sa.String, nullable=False),
+    sa.Column("procedure", sa.String, nullable=False),
+    sa.Column("stem", sa.String, nullable=False),
+    sa.Column("nn", sa.Integer, nullable=False),
+    sa.Column("written_at", UtcTime),
+    sa.Column("confirmed_at", UtcTime),
+    sa.UniqueConstraint("tenant", "procedure", "stem", "nn"),
+    sa.UniqueConstraint("receipt", "stem"),
+)
+
+drop = sa.Table(
+    "drop",
+    metadata,
+    sa.Column("claim", sa.String, primary_key=True),
+    sa.Column("tenant", sa.String, nullable=False),
+    sa.Column("procedure", sa.String, nullable=False),
+    sa.Column("stem", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),  # taken, repeated, refused, stuck
+    sa.Column("notice_id", sa.ForeignKey("notice.id")),
+    sa.Column("envelope_sha256", sa.String),
+    sa.Column("refusal", sa.String),
+    sa.Column("code", sa.String),
+    sa.Column("file", sa.String),  # stuck: device, inode and ctime of what cannot be moved
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("aged_out", sa.Boolean, nullable=False, default=False),
+)
+
+entry = sa.Table(
+    "entry",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+    sa.Column("notice_id", sa.Integer),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
+)
+
+chain = sa.Table(
+    "chain",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("value", sa.String, nullable=False),
+)

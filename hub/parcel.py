@@ -1,0 +1,256 @@
+"""A notice on its way to a mailbox: from memory or from the journal to a call's payload.
+
+What is kept of a notice (`content`: subject, text, names) is JSON under the notice's own key. A
+parcel names documents by where their ciphertext lies; only the mailbox's child decrypts them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from postfach_mailbox import cipher, frames
+from postfach_mailbox.notice import (
+    AddressData,
+    AuthorData,
+    CodeData,
+    DocumentData,
+    NoticeData,
+)
+from pydantic import TypeAdapter
+
+from hub.issuing import Facts
+from hub.journal import Row
+from hub.journal.taking import NewPayload
+from hub.model import Code, Notice
+from hub.receipt import DocumentDigest
+from hub.vault import Extent, Segment, Vault
+
+INLINE = frames.INLINE_MAX  # bytes up to which a blob lies in its row, above in the vault
+DOCUMENT, CONTENT, SEALED = "document", "content", "sealed"
+_notice = TypeAdapter(Notice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """All that a deposit needs, and what its receipts will say.
+
+    key: the notice's own key; documents: one extent each, in the notice's order
+    sealed: the sealed notice's bytes, or where they lie
+    """
+
+    facts: Facts
+    delivery_key: str
+    key: bytes
+    notice: Notice
+    documents: tuple[Extent, ...]
+    sealed: bytes | Extent
+    sealed_sha256: str
+    sealed_size: int
+
+
+def context(delivery_key: str, item: str, n: int = 0) -> bytes:
+    """Return what a blob of a notice is bound to, so that no blob opens in another's place."""
+    return f"{delivery_key}:{item}:{n}".encode("ascii")
+
+
+def content(notice: Notice) -> bytes:
+    """Return what is kept of a notice, without the bytes of its documents."""
+    bare = tuple(replace(one, data=None) for one in notice.documents)
+    return _notice.dump_json(replace(notice, documents=bare))
+
+
+def stored(
+    segment: Segment, key: bytes, delivery_key: str, item: str, data: bytes, sha256: str
+) -> tuple[NewPayload, Extent | None]:
+    """Encrypt a blob into its row, or into the segment when it is larger than a row should be."""
+    bound = context(delivery_key, item)
+    if len(data) <= INLINE:
+        sealed = cipher.seal(key, bound, data)
+        return NewPayload(item=item, n=0, size=len(data), sha256=sha256, data=sealed), None
+    extent = segment.add(key, bound, [data], len(data))
+    return extent_row(item, 0, extent), extent
+
+
+def extent_row(item: str, n: int, extent: Extent, document_id: str | None = None) -> NewPayload:
+    """Return the payload row of something that lies in the vault."""
+    return NewPayload(
+        item=item,
+        n=n,
+        size=extent.size,
+        sha256=extent.sha256,
+        document_id=document_id,
+        segment=extent.segment,
+        offset=extent.offset,
+        length=extent.length,
+    )
+
+
+def digests(rows: Sequence[Row]) -> tuple[DocumentDigest, ...]:
+    """Return the digests that receipts name, from a notice's payload rows."""
+    return tuple(
+        DocumentDigest(id=row.document_id, handed_in=row.sha256, size=row.size)
+        for row in rows
+        if row.item == DOCUMENT
+    )
+
+
+def unpack(found: Row, rows: Sequence[Row], vault: Vault) -> Parcel:
+    """Return the parcel of a notice from its row and its payload rows.
+
+    Raises `cipher.Damaged` or StorageFailed when what lies there does not open.
+    """
+    key = vault.unwrap(found.key_wrapped, found.delivery_key.encode("ascii"))
+    sealed_row = _one(rows, SEALED)
+    sealed = _blob(sealed_row, key, found.delivery_key)
+    kept = _read(_one(rows, CONTENT), key, found.delivery_key, vault)
+    return Parcel(
+        facts=facts(found, rows),
+        delivery_key=found.delivery_key,
+        key=key,
+        notice=_notice.validate_json(kept),
+        documents=tuple(extent_of(row) for row in rows if row.item == DOCUMENT),
+        sealed=sealed,
+        sealed_sha256=sealed_row.sha256,
+        sealed_size=sealed_row.size,
+    )
+
+
+def facts(found: Row, rows: Sequence[Row]) -> Facts:
+    """Return what receipts say of a notice, from its row and its payload rows."""
+    return Facts(
+        message_id=found.message_id,
+        case_reference=found.case_reference,
+        scheme=found.scheme,
+        address=found.address,
+        documents=digests(rows),
+        accepted_at=found.accepted_at,
+    )
+
+
+def read_content(found: Row, rows: Sequence[Row], vault: Vault) -> Notice:
+    """Return the notice as it was handed in, without the bytes of its documents."""
+    key = vault.unwrap(found.key_wrapped, found.delivery_key.encode("ascii"))
+    return _notice.validate_json(_read(_one(rows, CONTENT), key, found.delivery_key, vault))
+
+
+def payload(parcel: Parcel, attempt: int) -> tuple[frames.DepositPayload, list[str]]:
+    """Return a deposit call's payload and the segments whose descriptors it counts in, in order."""
+    segments: list[str] = []
+    sources = tuple(
+        _stored(segments, extent, context(parcel.delivery_key, DOCUMENT, n))
+        for n, extent in enumerate(parcel.documents)
+    )
+    source: frames.Inline | frames.Stored
+    if isinstance(parcel.sealed, bytes):
+        source = frames.Inline(data=parcel.sealed)
+    else:
+        source = _stored(segments, parcel.sealed, context(parcel.delivery_key, SEALED))
+    return (
+        frames.DepositPayload(
+            key=parcel.delivery_key,
+            notice=_data(parcel),
+            sources=sources,
+            sealed_notice=DocumentData(
+                id="seal",
+                filename="bescheid-siegel.xml",
+                content_type="application/xml",
+                size=parcel.sealed_size,
+                role="seal",
+                sha256=parcel.sealed_sha256,
+            ),
+            sealed_notice_source=source,
+            dek=parcel.key,
+            attempt=attempt,
+        ),
+        segments,
+    )
+
+
+def _data(parcel: Parcel) -> NoticeData:
+    notice = parcel.notice
+    return NoticeData(
+        message_id=notice.message_id,
+        created_at=notice.created_at,
+        author=AuthorData(
+            identifier=notice.author.identifier,
+            scheme=notice.author.scheme,
+            category=notice.author.category,
+            name=notice.author.name,
+        ),
+        mailbox=AddressData(
+            id=parcel.facts.address, scheme=parcel.facts.scheme, holder=notice.mailbox.holder
+        ),
+        service=notice.service,
+        message_type=_code(notice.message_type),
+        subject=notice.subject,
+        legal_basis=notice.legal_basis.value,
+        assurance_level=notice.assurance_level.value,
+        documents=tuple(
+            DocumentData(
+                id=one.id,
+                filename=one.filename,
+                content_type=one.content_type,
+                size=extent.size,
+                role=one.role.value,
+                sha256=extent.sha256,
+            )
+            for one, extent in zip(notice.documents, parcel.documents, strict=True)
+        ),
+        case_reference=notice.case_reference,
+        in_reply_to=notice.in_reply_to,
+        business_scenario=_code(notice.business_scenario) if notice.business_scenario else None,
+        text=notice.text,
+        application_id=notice.application_id,
+        not_before=notice.not_before,
+        obsolete_after=notice.obsolete_after,
+        postal_address=notice.postal_address,
+        test=notice.test,
+    )
+
+
+def _code(code: Code) -> CodeData:
+    return CodeData(
+        value=code.value,
+        list_uri=code.list_uri,
+        list_version=code.list_version,
+        payload_schema=code.payload_schema,
+    )
+
+
+def _stored(segments: list[str], extent: Extent, bound: bytes) -> frames.Stored:
+    if extent.segment not in segments:
+        segments.append(extent.segment)
+    return frames.Stored(
+        fd=segments.index(extent.segment),
+        offset=extent.offset,
+        length=extent.length,
+        size=extent.size,
+        context=bound,
+    )
+
+
+def _one(rows: Sequence[Row], item: str) -> Row:
+    for row in rows:
+        if row.item == item:
+            return row
+    raise cipher.Damaged(f"a notice has no {item}")
+
+
+def extent_of(row: Row) -> Extent:
+    """Return where a payload row lies in the vault."""
+    return Extent(
+        segment=row.segment, offset=row.offset, length=row.length, size=row.size, sha256=row.sha256
+    )
+
+
+def _blob(row: Row, key: bytes, delivery_key: str) -> bytes | Extent:
+    if row.bytes is None:
+        return extent_of(row)
+    return cipher.unseal(key, context(delivery_key, row.item, row.n), row.bytes)
+
+
+def _read(row: Row, key: bytes, delivery_key: str, vault: Vault) -> bytes:
+    found = _blob(row, key, delivery_key)
+    if isinstance(found, bytes):
+        return found
+    with vault.read(found, key, context(delivery_key, row.item, row.n)) as stream:
+        return stream.read()

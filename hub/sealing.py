@@ -1,0 +1,70 @@
+"""Stage 2: what could not be sealed when it was taken, since the key was away, is sealed later.
+
+A notice in ACCEPTED has its documents and content in the vault and no seal; its receipts wait with
+it. The seal is made before the commit that says SEALED, and stored by it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from hub import parcel, receipt
+from hub.clock import Clock
+from hub.config import Config
+from hub.issuing import Issuer
+from hub.journal import Journal, Row, attempts, payloads, taking
+from hub.seal import SealUnavailable
+from hub.telemetry import logger
+from hub.vault import Vault
+
+BATCH = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealing:
+    """The stage, for one worker."""
+
+    config: Config
+    journal: Journal
+    vault: Vault
+    issuer: Issuer
+    clock: Clock
+
+    def step(self) -> int:
+        """Seal a batch of what waits; returns how many. Raises StorageFailed."""
+        with self.journal.read() as connection:
+            found = attempts.unsealed(connection, BATCH)
+        if not found:
+            return 0
+        try:
+            for row in found:
+                self._seal(row)
+        except SealUnavailable as error:
+            logger().warning("the seal is away", count=len(found), exc_info=error)
+            return 0
+        return len(found)
+
+    def _seal(self, row: Row) -> None:
+        now = self.clock.now()
+        with self.journal.read() as connection:
+            rows = payloads.load(connection, row.id)
+        kept = parcel.read_content(row, rows, self.vault)
+        plain = receipt.render_sealed_notice(
+            kept,
+            envelope=None,
+            envelope_sha256=row.envelope_sha256,
+            documents=parcel.digests(rows),
+            accepted_at=row.accepted_at,
+            issuer=self.issuer.name,
+        )
+        sealed = self.issuer.seal.sign(plain, now)
+        key = self.vault.unwrap(row.key_wrapped, row.delivery_key.encode("ascii"))
+        digest = hashlib.sha256(sealed).hexdigest()
+        with self.vault.segment() as segment:
+            made, _ = parcel.stored(segment, key, row.delivery_key, parcel.SEALED, sealed, digest)
+            segment.sync()
+            with self.journal.write() as tx:
+                if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
+                    return
+                taking.store(tx, [(row.id, made)])
+                attempts.seal(tx, row.id, row.fence)
+                tx.note(row.id, "notice.sealed", now, message_id=row.message_id)

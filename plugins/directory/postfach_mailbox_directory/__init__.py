@@ -1,0 +1,153 @@
+"""A folder as a mailbox: for authorities that take files, for trying out, and for tests.
+
+    <path>/.mailbox                       marks the root; absent: not mounted, the hub tries again
+    <path>/<account>/                     an account; absent: RECIPIENT_UNKNOWN
+    <path>/<account>/.closed              the account is closed: RECIPIENT_DELETED
+    <path>/<account>/<key>/               a letter: the documents under their own names,
+                                          `bescheid-siegel.xml`, and the answer in `.answer.json`
+    <path>/.incoming/                     letters on their way; what is a day old is swept
+
+IDEMPOTENT by key: a key that is there returns its first answer, byte for byte. A letter is written
+aside, synced and renamed, so it is there whole or not at all; `<path>` and its accounts must lie in
+one file system.
+
+In hub.toml:
+
+    [mailboxes.archive]
+    plugin = "directory"
+    [mailboxes.archive.config]
+    path = "var/mailboxes/archive"
+
+Security: answers hold ids and digests, no names of files or persons, so they may stand in receipts.
+"""
+
+import os
+import re
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from postfach_mailbox import (
+    Account,
+    Capabilities,
+    Deferred,
+    Delivery,
+    Health,
+    HubPath,
+    Outcome,
+    Reason,
+    RefusalCode,
+    Refused,
+    Repeat,
+    Settings,
+    hookimpl,
+)
+from postfach_mailbox.cipher import Damaged
+from postfach_mailbox_directory import letter
+from postfach_mailbox_directory.commit import Commit
+from postfach_mailbox_directory.letter import ContentInvalid, Letter
+
+ADDRESS = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+MARKER, CLOSED = ".mailbox", ".closed"
+EVERY_SIZE = 2**50  # bytes: the file system says what it takes
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+class DirectoryMailbox:
+    """One root folder with its accounts."""
+
+    class Config(Settings):
+        """The mailbox's table in hub.toml."""
+
+        path: HubPath
+        """The root folder; it and its marker are made by the operator."""
+
+    def __init__(self, config: Config) -> None:
+        """Take the settings; touches no file."""
+        self._root = config.path
+        self._commit = Commit()
+        self._swept = False
+
+    def capabilities(self) -> Capabilities:
+        """Return what a folder can do: everything that a file system can."""
+        return Capabilities(
+            scheme="directory",
+            address_pattern=ADDRESS,
+            legal_bases=frozenset(
+                {"OZG9", "AO122A", "SGBX37_2A", "VWVFG41_2", "VWVFG41_2A", "NONE"}
+            ),
+            assurance_level="high",
+            max_file=EVERY_SIZE,
+            max_total=EVERY_SIZE,
+            max_count=100,
+            repeat=Repeat.IDEMPOTENT,
+        )
+
+    def deposit(self, delivery: Delivery) -> Outcome:
+        """Write the letter; Deferred while the root, or room in it, is away."""
+        with ExitStack() as folders:
+            try:
+                with self._commit.writing(delivery):
+                    found = self._write(folders, delivery)
+            except ContentInvalid as error:
+                return _refused(RefusalCode.CONTENT_INVALID, str(error))
+            except Damaged:
+                reason = Reason(code="PAYLOAD_DAMAGED", text="stored content is damaged")
+                return Deferred(reason=reason)
+            except OSError as error:  # nothing is in the account yet
+                return Deferred(reason=letter.reason(error))
+            return self._commit.join(found) if isinstance(found, Letter) else found
+
+    def health(self) -> Health:
+        """Say whether the root's marker is there."""
+        if (self._root / MARKER).exists():
+            return Health(status="up")
+        return Health(status="down", text=f"no file {MARKER} in the root folder")
+
+    def account(self, address: str) -> Account:
+        """Say whether the account's folder is there and open; OSError where the root is away."""
+        (self._root / MARKER).stat()
+        if not re.fullmatch(ADDRESS, address) or not (self._root / address).is_dir():
+            return Account(status="unknown")
+        return Account(status="deleted" if (self._root / address / CLOSED).exists() else "active")
+
+    def _write(self, folders: ExitStack, delivery: Delivery) -> Letter | Outcome:
+        """Return the letter, written aside, or how it ended before that."""
+        root = _open(folders, self._root, os.O_RDONLY | os.O_DIRECTORY)
+        os.stat(MARKER, dir_fd=root)
+        name = delivery.notice.mailbox.id
+        if not re.fullmatch(ADDRESS, name):
+            return _refused(RefusalCode.RECIPIENT_UNKNOWN, "not an account's name")
+        try:
+            account = _open(folders, name, FOLDER, root)
+        except FileNotFoundError:
+            return _refused(RefusalCode.RECIPIENT_UNKNOWN, "there is no such account")
+        # First of all: a closed account does not take back what it has confirmed.
+        if (earlier := letter.earlier(account, delivery.key)) is not None:
+            os.fsync(account)  # it may have been renamed without anyone having waited for this
+            return earlier
+        with suppress(FileNotFoundError):
+            os.stat(CLOSED, dir_fd=account)
+            return _refused(RefusalCode.RECIPIENT_DELETED, "the account is closed")
+        with suppress(FileExistsError):
+            os.mkdir(letter.INCOMING, letter.FOLDER_MODE, dir_fd=root)
+        incoming = _open(folders, letter.INCOMING, FOLDER, root)
+        if not self._swept:
+            self._swept = True
+            letter.sweep(incoming)
+        return letter.write(root, account, incoming, delivery)
+
+
+def _open(folders: ExitStack, path: Path | str, flags: int, inside: int | None = None) -> int:
+    fd = os.open(path, flags, dir_fd=inside)
+    folders.callback(os.close, fd)
+    return fd
+
+
+def _refused(code: RefusalCode, text: str) -> Refused:
+    return Refused(reason=Reason(code=code.value, text=text))
+
+
+@hookimpl
+def postfach_mailbox() -> type:
+    """Return the mailbox class."""
+    return DirectoryMailbox

@@ -1,0 +1,220 @@
+"""Finding plugins, recognising addresses, checking notices against capabilities."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub import mailboxes
+from hub.errors import ConfigError, NoticeRefused
+from hub.mailboxes import NotYetKnown, check, find, recognise
+from hub.model import (
+    SHA256,
+    AssuranceLevel,
+    Author,
+    Code,
+    Document,
+    LegalBasis,
+    MailboxAddress,
+    Notice,
+    Role,
+)
+from postfach_mailbox.capabilities import Capabilities, Repeat
+from tests import foreign
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A mailbox's table in hub.toml."""
+
+    plugin: str
+    pin: str | None = None
+
+
+def capabilities(**changes: Any) -> Capabilities:
+    fields: dict[str, Any] = {
+        "scheme": "archive",
+        "address_pattern": "[a-z]+",
+        "legal_bases": frozenset({"OZG9"}),
+        "assurance_level": "substantial",
+        "max_file": 1000,
+        "max_total": 1500,
+        "max_count": 2,
+        "media_types": ("application/pdf",),
+        "subject_max": 10,
+        "sender_max": 10,
+        "text_max": 10,
+        "repeat": Repeat.IDEMPOTENT,
+    }
+    return Capabilities(**fields | changes)
+
+
+def document(**changes: Any) -> Document:
+    fields: dict[str, Any] = {
+        "id": "d1",
+        "content_type": "application/pdf",
+        "filename": "bescheid.pdf",
+        "size": 900,
+        "role": Role.NOTICE,
+        "digest_method": SHA256,
+        "digest": "0" * 64,
+        "reference": "bescheid.pdf",
+        "line": 17,
+    }
+    return Document(**fields | changes)
+
+
+def notice(**changes: Any) -> Notice:
+    fields: dict[str, Any] = {
+        "message_id": "urn:de:xta:messageid:a:1",
+        "created_at": NOW,
+        "author": Author(identifier="1"),
+        "mailbox": MailboxAddress(id="anna"),
+        "service": "urn:x",
+        "message_type": Code(value="x"),
+        "subject": "Bescheid",
+        "legal_basis": LegalBasis.OZG9,
+        "assurance_level": AssuranceLevel.SUBSTANTIAL,
+        "documents": (document(),),
+    }
+    return Notice(**fields | changes)
+
+
+def refusal(given: Notice, **changes: Any) -> NoticeRefused:
+    with pytest.raises(NoticeRefused) as caught:
+        check(given, capabilities(**changes), sandbox=False, now=NOW)
+    assert caught.value.refusal == "MailboxRefused"
+    return caught.value
+
+
+def test_an_installed_mailbox_is_found_by_its_entry_point() -> None:
+    found = find("archive", Table("directory", "Postfach_Mailbox.Directory==1.0.0"))
+    assert (found.distribution, found.version) == ("postfach-mailbox-directory", "1.0.0")
+    assert (found.name, found.entry_point) == ("archive", "directory")
+
+
+def test_a_mailbox_that_is_not_installed_is_named_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match=r"mailboxes\.archive\.plugin.*directori.*directory"):
+        find("archive", Table("directori"))
+
+
+def test_another_version_than_the_pinned_one_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"mailboxes\.archive\.pin.*9\.9.*1\.0\.0"):
+        find("archive", Table("directory", "postfach-mailbox-directory==9.9"))
+
+
+def test_two_distributions_with_one_name_are_refused_unless_a_pin_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = {"never_imported": "raise SystemExit('was imported')"}
+    foreign.install(tmp_path, "evil-box", "9.9", modules, "directory = never_imported")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"evil-box 9\.9, postfach-mailbox-directory"):
+        find("archive", Table("directory"))
+    pin = "postfach-mailbox-directory==1.0.0"
+    assert find("archive", Table("directory", pin)).version == "1.0.0"
+
+
+KNOWN = capabilities()
+DIGITS = capabilities(scheme="muk", address_pattern="[0-9]+")
+
+
+def test_a_scheme_decides_even_while_its_mailbox_has_told_nothing() -> None:
+    candidates = {"one": ("archive", None), "two": ("muk", DIGITS)}
+    assert recognise(MailboxAddress(id="anna", scheme="archive"), candidates) == "one"
+    assert recognise(MailboxAddress(id="anna", scheme="muk"), candidates) == "two"
+
+
+def test_without_a_scheme_the_one_fitting_pattern_decides() -> None:
+    candidates = {"one": ("archive", KNOWN), "two": ("muk", DIGITS)}
+    assert recognise(MailboxAddress(id="anna"), candidates) == "one"
+    assert recognise(MailboxAddress(id="4711"), candidates) == "two"
+
+
+def test_an_address_that_fits_two_mailboxes_is_refused_with_their_schemes() -> None:
+    candidates = {"one": ("archive", KNOWN), "two": ("other", KNOWN), "three": ("muk", None)}
+    with pytest.raises(NoticeRefused, match="archive, other") as caught:
+        recognise(MailboxAddress(id="anna"), candidates)
+    assert caught.value.refusal == "MailboxRefused"
+    assert "anna" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", [MailboxAddress(id="?"), MailboxAddress(id="x", scheme="no")])
+def test_an_address_that_fits_no_mailbox_is_refused_with_the_candidates(
+    address: MailboxAddress,
+) -> None:
+    with pytest.raises(NoticeRefused, match="archive, muk"):
+        recognise(address, {"one": ("archive", KNOWN), "two": ("muk", DIGITS)})
+
+
+def test_an_address_waits_while_a_mailbox_that_could_fit_has_told_nothing() -> None:
+    candidates = {"one": ("archive", KNOWN), "two": ("muk", None)}
+    with pytest.raises(NotYetKnown, match="two") as caught:
+        recognise(MailboxAddress(id="anna"), candidates)
+    assert caught.value.mailboxes == ("two",)
+
+
+def test_a_scheme_waits_while_a_mailbox_has_not_told_its_own() -> None:
+    with pytest.raises(NotYetKnown):
+        recognise(MailboxAddress(id="anna", scheme="muk"), {"one": (None, None)})
+
+
+def test_a_notice_that_fits_is_taken() -> None:
+    check(notice(), capabilities(), sandbox=False, now=NOW)
+    check(notice(test=True), None, sandbox=True, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "path"),
+    [
+        ({"mailbox_use_excluded": True}, "9052", "/Notice/MailboxUse"),
+        ({"test": True}, "9052", "/Notice/TestNotice"),
+        ({"obsolete_after": NOW}, "9022", "/Notice/ObsoleteAfter"),
+        (
+            {"obsolete_after": NOW + HOUR, "not_before": NOW + HOUR},
+            "9022",
+            "/Notice/ObsoleteAfter",
+        ),
+        ({"mailbox": MailboxAddress(id="4711")}, "9070", "/Notice/Mailbox"),
+        ({"legal_basis": LegalBasis.AO122A}, "9052", "/Notice/LegalBasis"),
+        ({"assurance_level": AssuranceLevel.HIGH}, "9052", "/Notice/AssuranceLevel"),
+        ({"subject": "x" * 11}, "9023", "/Notice/Subject"),
+        ({"text": "x" * 11}, "9023", "/Notice/Text"),
+        ({"author": Author(identifier="1", name="x" * 11)}, "9023", "/Notice/Author"),
+        ({"documents": (document(size=1001),)}, "9023", "/Notice/Document[1]"),
+        ({"documents": (document(), document())}, "9023", "/Notice/Document[2]"),
+        ({"documents": (document(size=1),) * 3}, "9023", "/Notice/Document[3]"),
+        ({"documents": (document(content_type="image/png"),)}, "9052", "/Notice/Document[1]"),
+    ],
+)
+def test_what_the_mailbox_cannot_take_is_refused_with_code_and_place(
+    changes: dict[str, Any], code: str, path: str
+) -> None:
+    found = refusal(notice(**changes))
+    assert (found.code, found.path) == (code, path)
+
+
+def test_a_refusal_for_a_document_names_its_line() -> None:
+    assert refusal(notice(documents=(document(size=1001),))).line == 17
+
+
+def test_a_real_notice_never_goes_to_a_sandbox() -> None:
+    for told in (capabilities(), None):
+        with pytest.raises(NoticeRefused):
+            check(notice(), told, sandbox=True, now=NOW)
+
+
+def test_times_that_leave_room_are_taken() -> None:
+    later = replace(notice(), not_before=NOW + HOUR, obsolete_after=NOW + 2 * HOUR)
+    check(later, capabilities(), sandbox=False, now=NOW)
+
+
+def test_an_address_is_checked_in_its_normal_form() -> None:
+    upper = notice(mailbox=MailboxAddress(id="ANNA"))
+    assert refusal(upper).code == mailboxes.UNKNOWN_ID
+    check(upper, capabilities(address_normal_form="lower"), sandbox=False, now=NOW)
