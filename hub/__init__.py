@@ -1,1 +1,1 @@
-"""Postfachdienst: takes official notices over, seals them, deposits them in mailboxes, proves it."""
+"""Postfachdienst: takes notices over, seals them, deposits them in mailboxes, proves it."""

@@ -90,7 +90,7 @@ class JournalInvalid(HubError):
 
 
 class RefusalClass(StrEnum):
-    """Why a drop is refused. Each hostile input belongs to exactly one (docs/reference/refusals)."""
+    """Why a drop is refused. Each hostile input belongs to exactly one."""
 
     XML_FORBIDDEN = "XmlForbidden"
     XML_MALFORMED = "XmlMalformed"

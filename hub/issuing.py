@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from postfach_mailbox import Deposited
-
 from hub import evidence, receipt
 from hub.errors import NoticeRefused
 from hub.model import MailboxAddress
 from hub.receipt import Outcome, Reason, Receipt
 from hub.seal import Seal
+from postfach_mailbox import Deposited
 
 TEXTS = {
     "NOT_CONFIRMED": "taken over; the mailbox has not confirmed the deposit yet",
@@ -149,9 +148,7 @@ class Issuer:
             **content,  # type: ignore[arg-type]  # the two callers above name fields of Receipt
         )
         data = self.seal.sign(receipt.render(made), at)
-        return Issued(
-            receipt_id=receipt_id, outcome=outcome, issued_at=at, data=data, entry=entry
-        )
+        return Issued(receipt_id=receipt_id, outcome=outcome, issued_at=at, data=data, entry=entry)
 
 
 def reason(code: str, text: str | None = None, mailbox_code: str | None = None) -> Reason:
@@ -166,7 +163,7 @@ def reason(code: str, text: str | None = None, mailbox_code: str | None = None) 
 
 
 def _warnings(deposited: Deposited) -> tuple[Reason, ...]:
-    """That a mailbox warned; its own texts could hold what has no place here."""
+    """Return that a mailbox warned; its own texts could hold what has no place here."""
     return tuple(
         reason("WARNING", "the mailbox deposited the notice with a warning")
         for _ in deposited.warnings
@@ -174,7 +171,7 @@ def _warnings(deposited: Deposited) -> tuple[Reason, ...]:
 
 
 def _allowed(deposited: Deposited) -> tuple[receipt.MailboxEvidence, ...]:
-    """The mailbox's answer; of what the plugin does not allow, the receipt holds the digest."""
+    """Return a mailbox's answer; what the plugin does not allow stands there as its digest."""
     return tuple(
         receipt.MailboxEvidence(
             name=one.name, media_type=one.media_type, data=one.data, in_receipt=one.in_receipt

@@ -4,17 +4,10 @@ What is kept of a notice (`content`: subject, text, names) is JSON under the not
 parcel names documents by where their ciphertext lies; only the mailbox's child decrypts them.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from postfach_mailbox import cipher, frames
-from postfach_mailbox.notice import (
-    AddressData,
-    AuthorData,
-    CodeData,
-    DocumentData,
-    NoticeData,
-)
 from pydantic import TypeAdapter
 
 from hub.issuing import Facts
@@ -23,6 +16,14 @@ from hub.journal.taking import NewPayload
 from hub.model import Code, Notice
 from hub.receipt import DocumentDigest
 from hub.vault import Extent, Segment, Vault
+from postfach_mailbox import cipher, frames
+from postfach_mailbox.notice import (
+    AddressData,
+    AuthorData,
+    CodeData,
+    DocumentData,
+    NoticeData,
+)
 
 INLINE = frames.INLINE_MAX  # bytes up to which a blob lies in its row, above in the vault
 DOCUMENT, CONTENT, SEALED = "document", "content", "sealed"
@@ -59,11 +60,12 @@ def content(notice: Notice) -> bytes:
 
 
 def stored(
-    segment: Segment, key: bytes, delivery_key: str, item: str, data: bytes, sha256: str
+    segment: Segment, key: bytes, delivery_key: str, item: str, data: bytes
 ) -> tuple[NewPayload, Extent | None]:
     """Encrypt a blob into its row, or into the segment when it is larger than a row should be."""
     bound = context(delivery_key, item)
     if len(data) <= INLINE:
+        sha256 = hashlib.sha256(data).hexdigest()
         sealed = cipher.seal(key, bound, data)
         return NewPayload(item=item, n=0, size=len(data), sha256=sha256, data=sealed), None
     extent = segment.add(key, bound, [data], len(data))

@@ -45,7 +45,9 @@ def due(
     return now + min(wait, timedelta(days=366))
 
 
-def deadline(accepted_at: datetime, give_up: timedelta, obsolete_after: datetime | None) -> datetime:
+def deadline(
+    accepted_at: datetime, give_up: timedelta, obsolete_after: datetime | None
+) -> datetime:
     """Return when trying ends: `give_up` after acceptance, or earlier if the notice says so."""
     end = accepted_at + give_up
     return end if obsolete_after is None else min(end, obsolete_after)

@@ -4,14 +4,12 @@ A notice in ACCEPTED has its documents and content in the vault and no seal; its
 it. The seal is made before the commit that says SEALED, and stored by it.
 """
 
-import hashlib
 from dataclasses import dataclass
 
 from hub import parcel, receipt
 from hub.clock import Clock
-from hub.config import Config
 from hub.issuing import Issuer
-from hub.journal import Journal, Row, attempts, payloads, taking
+from hub.journal import Journal, Row, attempts, payloads, recovery, taking
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
 from hub.vault import Vault
@@ -23,7 +21,6 @@ BATCH = 50
 class Sealing:
     """The stage, for one worker."""
 
-    config: Config
     journal: Journal
     vault: Vault
     issuer: Issuer
@@ -32,7 +29,7 @@ class Sealing:
     def step(self) -> int:
         """Seal a batch of what waits; returns how many. Raises StorageFailed."""
         with self.journal.read() as connection:
-            found = attempts.unsealed(connection, BATCH)
+            found = recovery.unsealed(connection, BATCH)
         if not found:
             return 0
         try:
@@ -58,13 +55,12 @@ class Sealing:
         )
         sealed = self.issuer.seal.sign(plain, now)
         key = self.vault.unwrap(row.key_wrapped, row.delivery_key.encode("ascii"))
-        digest = hashlib.sha256(sealed).hexdigest()
         with self.vault.segment() as segment:
-            made, _ = parcel.stored(segment, key, row.delivery_key, parcel.SEALED, sealed, digest)
+            made, _ = parcel.stored(segment, key, row.delivery_key, parcel.SEALED, sealed)
             segment.sync()
             with self.journal.write() as tx:
                 if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
                     return
                 taking.store(tx, [(row.id, made)])
-                attempts.seal(tx, row.id, row.fence)
+                recovery.seal(tx, row.id, row.fence)
                 tx.note(row.id, "notice.sealed", now, message_id=row.message_id)

@@ -8,6 +8,8 @@ deadline, which then gives UNRESOLVED and never FAILED.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hub import retry
+from hub.model import State
 from postfach_mailbox import (
     Absent,
     Deferred,
@@ -18,9 +20,6 @@ from postfach_mailbox import (
     Refused,
     Repeat,
 )
-
-from hub import retry
-from hub.model import State
 
 DEPOSIT, RECONCILE = "deposit", "reconcile"
 
@@ -86,7 +85,7 @@ def after_attempt(
         return Step(state=State.DEPOSITED)
     again = retry.due(now, policy.waits, failures + 1, jitter, not_before=_wish(outcome))
     if state.doubtful:
-        return _in_doubt(state, called, outcome, now, again, policy)
+        return _in_doubt(state, called, outcome, now=now, again=again, policy=policy)
     match outcome:
         case Pending():
             return Step(state=State.PENDING, due_at=_asked(again, policy))
@@ -105,13 +104,12 @@ def _in_doubt(
     state: State,
     called: str,
     outcome: Outcome | Absent,
+    *,
     now: datetime,
     again: datetime,
     policy: Policy,
 ) -> Step:
-    if isinstance(outcome, Refused) and (
-        called == RECONCILE or policy.repeat is Repeat.IDEMPOTENT
-    ):
+    if isinstance(outcome, Refused) and (called == RECONCILE or policy.repeat is Repeat.IDEMPOTENT):
         return Step(state=State.FAILED)
     if isinstance(outcome, Absent) and called == RECONCILE:
         return Step(state=State.SEALED, due_at=now)

@@ -4,20 +4,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from postfach_mailbox import Capabilities
-
 from hub import mailboxes
 from hub.acknowledgement import Acknowledgements
 from hub.app.loop import Parts
 from hub.clock import Clock
 from hub.config import Config
 from hub.diagnosis import Diagnoser
-from hub.dispatch import Air, Dispatch, Leasing, Line, Results, line
+from hub.dispatch import Air, Dispatch, Leasing, Line, Results, make_line
 from hub.durable import Barriers, Disk
 from hub.envelope import Explain, Limits
 from hub.errors import ConfigError
 from hub.host import Host
-from hub.intake import Committer, Intake, Layers, Settling, Taker
+from hub.intake import Committer, Intake, Layers, Preparer, Settling, Taker
 from hub.issuing import Issuer
 from hub.journal import Journal, circuits, open_journal
 from hub.mailboxes import Installed
@@ -27,18 +25,21 @@ from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock, open_spool
 from hub.telemetry import logger
 from hub.vault import Vault, load_master_key
-
-Told = dict[str, Capabilities | None]
+from postfach_mailbox import Capabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """What a worker writes to."""
+class Ground:
+    """What every stage of a worker stands on."""
 
+    config: Config
+    clock: Clock
+    worker: str
     journal: Journal
     vault: Vault
     disk: Disk
     spools: dict[tuple[str, str], Spool]
+    issuer: Issuer
 
 
 @contextmanager
@@ -49,45 +50,38 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
     Raises the errors of everything that can be wrong at a start; each says file, key and remedy.
     """
     with ExitStack() as stack:
-        barriers = Barriers()
-        disk = Disk(barriers)
-        seal = load_seal(config.seal.key, config.seal.password_file, config.folder)
-        master = load_master_key(config.vault.master_key_file)
-        journal = open_journal(config.hub.database_file, clock, create=True)
-        stack.callback(journal.close)
-        journal.bind(config.fingerprint())
-        stack.enter_context(WorkerLock.hold(config.spool.path, name))
-        vault = Vault(config.vault.path, master, disk)
-        stack.callback(vault.close)
-        spools = _spools(config, clock, name, disk, stack)
-        stores = Stores(journal=journal, vault=vault, disk=disk, spools=spools)
-        issuer = Issuer(name=config.hub.name, log_id=journal.log_id, seal=seal)
+        ground = _ground(config, clock, name, stack)
         diagnoser = Diagnoser(clock)
         stack.callback(diagnoser.close)
-        lines = _lines(config, clock, journal)
-        dispatch = _dispatch(config, clock, stores, issuer, lines, name)
-        intake = _intake(config, clock, stores, issuer, diagnoser.explain, lines, dispatch)
+        dispatch = _dispatch(ground)
         yield Parts(
             config=config,
             clock=clock,
             worker=name,
-            journal=journal,
-            vault=vault,
-            spools=spools,
-            intake=intake,
+            journal=ground.journal,
+            vault=ground.vault,
+            spools=ground.spools,
+            intake=_intake(ground, dispatch, diagnoser.explain),
             dispatch=dispatch,
             sealing=Sealing(
-                config=config, journal=journal, vault=vault, issuer=issuer, clock=clock
+                journal=ground.journal, vault=ground.vault, issuer=ground.issuer, clock=clock
             ),
-            outbound=Outbound(journal, spools, disk, clock),
-            acknowledgements=Acknowledgements(journal, spools, clock),
-            barriers=barriers,
+            outbound=Outbound(ground.journal, ground.spools, ground.disk, clock),
+            acknowledgements=Acknowledgements(ground.journal, ground.spools, clock),
+            barriers=ground.disk.barriers,
         )
 
 
-def _spools(
-    config: Config, clock: Clock, name: str, disk: Disk, stack: ExitStack
-) -> dict[tuple[str, str], Spool]:
+def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground:
+    disk = Disk(Barriers())
+    seal = load_seal(config.seal.key, config.seal.password_file, config.folder)
+    master = load_master_key(config.vault.master_key_file)
+    journal = open_journal(config.hub.database_file, clock, create=True)
+    stack.callback(journal.close)
+    journal.bind(config.fingerprint())
+    stack.enter_context(WorkerLock.hold(config.spool.path, name))
+    vault = Vault(config.vault.path, master, disk)
+    stack.callback(vault.close)
     spools = {}
     for tenant, table in config.tenants.items():
         for procedure, settings in table.procedures.items():
@@ -102,16 +96,25 @@ def _spools(
             )
             stack.callback(spool.folders.close)
             spools[tenant, procedure] = spool
-    return spools
+    return Ground(
+        config=config,
+        clock=clock,
+        worker=name,
+        journal=journal,
+        vault=vault,
+        disk=disk,
+        spools=spools,
+        issuer=Issuer(name=config.hub.name, log_id=journal.log_id, seal=seal),
+    )
 
 
-def _lines(config: Config, clock: Clock, journal: Journal) -> dict[str, Line]:
+def _lines(ground: Ground) -> dict[str, Line]:
     """Return the line of each mailbox; one whose plugin cannot be found is out of order alone."""
-    with journal.write() as tx:
-        circuits.know(tx, sorted(config.mailboxes))
+    with ground.journal.write() as tx:
+        circuits.know(tx, sorted(ground.config.mailboxes))
         known = circuits.read(tx.connection)
     lines = {}
-    for name, table in config.mailboxes.items():
+    for name, table in ground.config.mailboxes.items():
         try:
             installed = mailboxes.find(name, table)
         except ConfigError as error:
@@ -125,10 +128,10 @@ def _lines(config: Config, clock: Clock, journal: Journal) -> dict[str, Line]:
             installed,
             table.config,
             in_flight=table.in_flight,
-            clock=clock,
-            base=config.folder,
+            clock=ground.clock,
+            base=ground.config.folder,
         )
-        made = line(name, config, host)
+        made = make_line(name, ground.config, host)
         made.circuit_open = known[name].is_open
         if told := known[name].capabilities:
             made.capabilities = Capabilities.model_validate_json(told)
@@ -136,65 +139,47 @@ def _lines(config: Config, clock: Clock, journal: Journal) -> dict[str, Line]:
     return lines
 
 
-def _dispatch(
-    config: Config,
-    clock: Clock,
-    stores: Stores,
-    issuer: Issuer,
-    lines: dict[str, Line],
-    name: str,
-) -> Dispatch:
+def _dispatch(ground: Ground) -> Dispatch:
     leasing = Leasing(
-        config=config,
-        journal=stores.journal,
-        vault=stores.vault,
-        issuer=issuer,
-        clock=clock,
-        worker=name,
+        config=ground.config,
+        journal=ground.journal,
+        vault=ground.vault,
+        issuer=ground.issuer,
+        clock=ground.clock,
+        worker=ground.worker,
     )
     results = Results(
-        config=config,
-        journal=stores.journal,
-        vault=stores.vault,
-        issuer=issuer,
-        clock=clock,
-        worker=name,
+        config=ground.config,
+        journal=ground.journal,
+        vault=ground.vault,
+        issuer=ground.issuer,
+        clock=ground.clock,
+        worker=ground.worker,
     )
-    air = Air(journal=stores.journal, clock=clock, worker=name)
-    return Dispatch(leasing=leasing, results=results, lines=lines, air=air)
+    air = Air(journal=ground.journal, clock=ground.clock, worker=ground.worker)
+    return Dispatch(leasing=leasing, results=results, lines=_lines(ground), air=air)
 
 
-def _intake(
-    config: Config,
-    clock: Clock,
-    stores: Stores,
-    issuer: Issuer,
-    explain: Explain,
-    lines: dict[str, Line],
-    dispatch: Dispatch,
-) -> Intake:
-    limits = Limits(
-        envelope=config.limits.envelope,
-        document=config.limits.document,
-        drop=config.limits.drop,
+def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
+    table = ground.config.limits
+    limits = Limits(envelope=table.envelope, document=table.document, drop=table.drop)
+    layers = Layers(
+        config=ground.config, limits=limits, vault=ground.vault, clock=ground.clock, explain=explain
     )
-    return Intake(
-        spools=list(stores.spools.values()),
-        taker=Taker(
-            layers=Layers(
-                config=config, limits=limits, vault=stores.vault, clock=clock, explain=explain
-            ),
-            committer=Committer(
-                config=config,
-                journal=stores.journal,
-                vault=stores.vault,
-                issuer=issuer,
-                clock=clock,
-            ),
-            settling=Settling(config=config, clock=clock),
-            disk=stores.disk,
-            told=lambda: {name: line.capabilities for name, line in lines.items()},
-            places=dispatch.places,
-            terms=dispatch.term,
-        ),
+    committer = Committer(
+        config=ground.config,
+        journal=ground.journal,
+        issuer=ground.issuer,
+        places=dispatch.places,
+        terms=dispatch.term,
     )
+    taker = Taker(
+        layers=layers,
+        preparer=Preparer(config=ground.config, vault=ground.vault, issuer=ground.issuer),
+        committer=committer,
+        clock=ground.clock,
+        settling=Settling(config=ground.config, clock=ground.clock),
+        disk=ground.disk,
+        told=lambda: {name: line.capabilities for name, line in dispatch.lines.items()},
+    )
+    return Intake(spools=list(ground.spools.values()), taker=taker)

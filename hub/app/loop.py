@@ -181,9 +181,7 @@ class Loop:
         for message_id in done.accepted:
             self.announce(f"accepted {message_id}")
         for one in done.begun:
-            self.parts.dispatch.begin(
-                one.mailbox, one.lease, one.parcel, one.tenant, one.procedure
-            )
+            self.parts.dispatch.begin(one.mailbox, one.lease, one.parcel, one.tenant, one.procedure)
         self._files.extend(done.handouts)
 
     def _finished(self, finished: Finished) -> None:
@@ -220,7 +218,7 @@ def _work_off(loop: Loop) -> None:
     while not loop.wake.terminations:
         moved = loop.round()
         loop.tick()
-        if moved or parts.dispatch.landed:
+        if moved or parts.dispatch.air.landed:
             continue
         if parts.dispatch.flights:
             loop.wait(TICK)

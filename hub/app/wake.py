@@ -35,7 +35,7 @@ class Wake:
         signal.signal(signal.SIGTERM, self._terminated)
         signal.signal(signal.SIGINT, self._terminated)
 
-    def _terminated(self, number: int, frame: FrameType | None) -> None:
+    def _terminated(self, _number: int, _frame: FrameType | None) -> None:
         self.terminations += 1
         self.poke()
 

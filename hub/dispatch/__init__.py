@@ -15,11 +15,9 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from postfach_mailbox.frames import Operation
-
 from hub import parcel
 from hub.dispatch.leasing import Departure, Leasing
-from hub.dispatch.lines import Line, line
+from hub.dispatch.lines import Line, make_line
 from hub.dispatch.listening import LOST, NOT_SENT, Air
 from hub.dispatch.results import Flight, Result, Results
 from hub.errors import StorageFailed
@@ -30,8 +28,9 @@ from hub.model import State
 from hub.parcel import Parcel
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
+from postfach_mailbox.frames import Operation
 
-__all__ = ["Air", "Dispatch", "Finished", "Leasing", "Line", "Results", "line"]
+__all__ = ["Air", "Dispatch", "Finished", "Leasing", "Line", "Results", "make_line"]
 
 
 @dataclass(slots=True, kw_only=True)  # collected over one round
@@ -56,11 +55,6 @@ class Dispatch:
     def flights(self) -> int:
         """How many calls are out."""
         return len(self.air.flights)
-
-    @property
-    def landed(self) -> int:
-        """How many results are not written yet."""
-        return len(self.air.landed)
 
     def places(self, name: str) -> int | None:
         """Return how many deposits a mailbox takes now; None where it cannot be called."""

@@ -5,9 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from postfach_mailbox import Repeat
-from postfach_mailbox.cipher import Damaged
-
 from hub import issuing, mailboxes, parcel, retry, transition
 from hub.clock import Clock
 from hub.config import Config
@@ -15,13 +12,15 @@ from hub.dispatch.lines import Line
 from hub.dispatch.results import FINAL_EVENTS, Flight, hand_out, tries_of
 from hub.errors import HubError, NoticeRefused
 from hub.issuing import Issuer
-from hub.journal import Journal, Row, Transaction, attempts, circuits, payloads
+from hub.journal import Journal, Row, Transaction, attempts, circuits, payloads, recovery
 from hub.journal.attempts import Lease
 from hub.journal.handouts import Handout
 from hub.model import State
 from hub.parcel import Parcel
 from hub.telemetry import logger
 from hub.vault import Vault
+from postfach_mailbox import Repeat
+from postfach_mailbox.cipher import Damaged
 
 LIMIT = 200  # notices looked at in one go
 
@@ -95,9 +94,7 @@ class Leasing:
             if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
                 return
             before = State(row.state)
-            attempts.step(
-                tx, row.id, State.HELD, None, now, held_from=before, held_reason=reason
-            )
+            attempts.step(tx, row.id, State.HELD, None, now, held_from=before, held_reason=reason)
             tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=reason)
 
     def waits_now(self, names: Sequence[str]) -> bool:
@@ -130,13 +127,13 @@ class Leasing:
         now = self.clock.now()
         where = (self.clock.boot_id, self.clock.elapsed(), tuple(dead))
         with self.journal.read() as connection:
-            if not attempts.left_behind(connection, *where):
+            if not recovery.left_behind(connection, *where):
                 return 0
         with self.journal.write() as tx:
-            found = attempts.left_behind(tx.connection, *where)
+            found = recovery.left_behind(tx.connection, *where)
             for row in found:
                 state, due_at = self._after_loss(row, lines, now)
-                became = attempts.recover(tx, row, state, due_at, now)
+                became = recovery.recover(tx, row, state, due_at, now)
                 tx.note(
                     row.id,
                     "attempt.lost",
@@ -165,12 +162,12 @@ class Leasing:
         """End what passed its deadline: `failed`, in doubt `unresolved`. Raises SealUnavailable."""
         now = self.clock.now()
         with self.journal.read() as connection:
-            if not attempts.overdue(connection, now, 1):
+            if not recovery.overdue(connection, now, 1):
                 return [], []
         finals = []
         with self.journal.write() as tx:
             issued = []
-            found = attempts.overdue(tx.connection, now, LIMIT)
+            found = recovery.overdue(tx.connection, now, LIMIT)
             history = attempts.history(tx.connection, [row.id for row in found])
             for row in found:
                 state = transition.at_deadline(State(row.state))
@@ -192,8 +189,9 @@ class Leasing:
 
     def admit(self, line: Line) -> list[Handout]:
         """Check what was held until a mailbox told its capabilities. Raises SealUnavailable."""
-        assert line.capabilities is not None
-        now = self.clock.now()
+        told, now = line.capabilities, self.clock.now()
+        if told is None:
+            return []
         files: list[Handout] = []
         with self.journal.read() as connection:
             held = circuits.untold(connection, line.name, LIMIT)
@@ -207,13 +205,18 @@ class Leasing:
                     continue
                 try:
                     sandbox = self.config.mailboxes[line.name].sandbox
-                    mailboxes.check(kept, line.capabilities, sandbox=sandbox, now=now)
+                    mailboxes.check(kept, told, sandbox=sandbox, now=now)
                 except NoticeRefused as refused:
                     files += self._unfit(tx, row, facts, refused, now)
                     continue
-                normal = line.capabilities.normal(kept.mailbox.id) or kept.mailbox.id
-                circuits.admit(tx, row.id, normal, self.config.mailboxes[line.name].scheme
-                               or line.capabilities.scheme, now)
+                normal = told.normal(kept.mailbox.id) or kept.mailbox.id
+                circuits.admit(
+                    tx,
+                    row.id,
+                    normal,
+                    self.config.mailboxes[line.name].scheme or told.scheme,
+                    now,
+                )
                 tx.note(row.id, "notice.freed", now, message_id=row.message_id)
         return files
 

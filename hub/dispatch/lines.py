@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from postfach_mailbox import Capabilities, Repeat
-
 from hub.config import Config
 from hub.host import Host
 from hub.journal.attempts import Term
 from hub.transition import Policy
+from postfach_mailbox import Capabilities, Repeat
 
 MARGIN = 30.0  # seconds that a lease outlives its call: the child is killed long before
 PROBE = 5.0  # seconds between two looks at a mailbox whose circuit is open
@@ -64,7 +63,7 @@ class Line:
         self.probing = None
 
 
-def line(name: str, config: Config, host: Host) -> Line:
+def make_line(name: str, config: Config, host: Host) -> Line:
     """Return the line of a configured mailbox."""
     retry = config.retry_of(name)
     return Line(

@@ -5,22 +5,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import cast
 
-from postfach_mailbox import Absent, Health, Held, Reason, Unknown
-from postfach_mailbox.frames import OUTCOMES
-
 from hub.clock import Clock
 from hub.dispatch.lines import PROBE, Line
 from hub.dispatch.results import Ending, Flight, Result
 from hub.host import Answer, Died, Kept, Started, StartFailed
 from hub.journal import Journal, attempts, circuits
 from hub.telemetry import logger
+from postfach_mailbox import Absent, Health, Held, Reason, Unknown
+from postfach_mailbox.frames import OUTCOMES
 
-NOT_SENT = Held(
-    reason=Reason(code="NOT_SENT", text="the call did not reach the mailbox's process")
-)
-LOST = Unknown(
-    reason=Reason(code="CHILD_DIED", text="the mailbox's process ended during the call")
-)
+NOT_SENT = Held(reason=Reason(code="NOT_SENT", text="the call did not reach the mailbox's process"))
+LOST = Unknown(reason=Reason(code="CHILD_DIED", text="the mailbox's process ended during the call"))
 
 
 @dataclass(slots=True, kw_only=True)  # what is in the air
@@ -102,7 +97,7 @@ class Air:
                 self._mended(line)
         elif isinstance(event.outcome, (*OUTCOMES, Absent)):
             line.deaths = 0
-            self.land(line, event.call, cast(Ending, event.outcome))
+            self.land(line, event.call, cast("Ending", event.outcome))
 
     def _mended(self, line: Line) -> None:
         with self.journal.write() as tx:

@@ -9,9 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from postfach_mailbox import Absent, Deposited, Outcome, Pending
-from postfach_mailbox.outcomes import Reason as MailboxReason
-
 from hub import evidence, issuing, receipt, transition
 from hub.clock import Clock
 from hub.config import Config
@@ -23,6 +20,8 @@ from hub.model import State
 from hub.receipt import Outcome as Event
 from hub.transition import Policy, Step
 from hub.vault import Vault
+from postfach_mailbox import Absent, Deposited, Outcome, Pending
+from postfach_mailbox import Reason as MailboxReason
 
 REFUSALS = {
     "RECIPIENT_UNKNOWN": "the mailbox has no such account; deliver by post",

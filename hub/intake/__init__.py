@@ -21,13 +21,24 @@ from hub.intake.batch import Sorted, Taker
 from hub.intake.commit import Begun, Committer, Done
 from hub.intake.drops import Refusal, Work
 from hub.intake.layers import Layers
+from hub.intake.preparing import Preparer
 from hub.intake.settling import Settling
 from hub.journal import taking
 from hub.seal import SealUnavailable
 from hub.spool import Claim, Spool, Stuck
 from hub.telemetry import logger
 
-__all__ = ["BATCH", "Begun", "Committer", "Done", "Intake", "Layers", "Settling", "Taker"]
+__all__ = [
+    "BATCH",
+    "Begun",
+    "Committer",
+    "Done",
+    "Intake",
+    "Layers",
+    "Preparer",
+    "Settling",
+    "Taker",
+]
 
 BATCH = 50
 
@@ -96,9 +107,7 @@ class Intake:
             batch.append(self.singles.popleft())
         return self._work(batch, refusals) if batch or refusals else None
 
-    def _claim(
-        self, spool: Spool, name: bytes, batch: list[Work], refusals: list[Refusal]
-    ) -> None:
+    def _claim(self, spool: Spool, name: bytes, batch: list[Work], refusals: list[Refusal]) -> None:
         try:
             claim = spool.claim(name)
         except HubError as error:  # nothing of this spool can be claimed now

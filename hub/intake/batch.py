@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from postfach_mailbox import Capabilities
-
+from hub.clock import Clock
 from hub.durable import Disk
 from hub.errors import StorageFailed
-from hub.intake.commit import Committer, Done, Places, Sealed, Terms
+from hub.intake.commit import Committer, Done
 from hub.intake.drops import Acceptable, Opened, Refusal, Repeat, Waits, Work
 from hub.intake.layers import Layers, references
+from hub.intake.preparing import Preparer, Sealed
 from hub.intake.settling import Settling
 from hub.journal import taking
 from hub.telemetry import logger
 from hub.vault import Segment
+from postfach_mailbox import Capabilities
 
 LARGE = 8 * 1024 * 1024  # bytes; a drop with a larger document is worked by itself
 
@@ -40,12 +41,12 @@ class Taker:
     """
 
     layers: Layers
+    preparer: Preparer
     committer: Committer
+    clock: Clock
     settling: Settling
     disk: Disk
     told: Callable[[], Mapping[str, Capabilities | None]]
-    places: Places
-    terms: Terms
 
     def take(self, batch: Sequence[Work], refusals: Sequence[Refusal] = ()) -> Sorted:
         """Work a batch to its commit. Raises StorageFailed, SealUnavailable: nothing is committed.
@@ -55,7 +56,7 @@ class Taker:
         found = Sorted(refusals=list(refusals))
         for work in batch:
             self._open(work, found)
-        now = self.committer.clock.now()
+        now = self.clock.now()
         with self.layers.vault.segment() as segment:
             self._sort(found, segment, now)
             if not (found.sealed or found.repeats or found.refusals):
@@ -64,9 +65,7 @@ class Taker:
             if folders:
                 self.disk.sync([], sorted(folders))
             segment.sync()
-            found.done = self.committer.commit(
-                found.sealed, found.repeats, found.refusals, now, self.places, self.terms
-            )
+            found.done = self.committer.commit(found.sealed, found.repeats, found.refusals, now)
         return found
 
     def _open(self, work: Work, found: Sorted) -> None:
@@ -99,7 +98,7 @@ class Taker:
         def layer() -> None:
             match self.layers.examine(opened, segment, self.told()):
                 case Acceptable() as drop:
-                    found.sealed.append(self.committer.seal(drop, segment, now))
+                    found.sealed.append(self.preparer.seal(drop, segment, now))
                 case Refusal() as refusal:
                     found.refusals.append(refusal)
                 case Waits() as waits:
@@ -115,7 +114,7 @@ class Taker:
         except StorageFailed as error:
             logger().error("drop unreadable", claim=work.claim.id, exc_info=error)
             found.waiting.append(work)
-        except Exception as error:  # whatever a drop's bytes bring out must not stop the others
+        except Exception as error:  # noqa: BLE001  # whatever a drop's bytes bring out must not stop the others
             logger().error("drop failed", claim=work.claim.id, exc_info=error)
             counted = Work(spool=work.spool, claim=work.spool.count_try(work.claim))
             found.waiting.append(counted)

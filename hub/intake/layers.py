@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from postfach_mailbox import Capabilities
-
 from hub import envelope, mailboxes, parcel
 from hub.clock import Clock
 from hub.config import Config
@@ -23,6 +21,7 @@ from hub.intake.drops import Acceptable, Opened, Refusal, Waits, Work
 from hub.mailboxes import NotYetKnown
 from hub.model import SHA512, Document
 from hub.vault import Extent, Segment, TooLong, Vault
+from postfach_mailbox import Capabilities
 
 CRASHES = 3  # a drop that was in work alone at so many crashes is refused
 _LIMIT = RefusalClass.LIMIT_EXCEEDED
@@ -72,8 +71,7 @@ class Layers:
             envelope.check_digests(opened.notice)
             key, delivery_key = self.vault.new_key(), delivery_key_of(opened)
             documents = tuple(
-                self._copy(opened, n, one, segment, key, delivery_key)
-                for n, one in enumerate(opened.notice.documents)
+                self._copy(opened, n, segment, key) for n in range(len(opened.notice.documents))
             )
             name, scheme, address = self._mailbox(opened, tenant.mailboxes, told)
         except NotYetKnown as error:
@@ -100,15 +98,14 @@ class Layers:
         self,
         opened: Opened,
         n: int,
-        document: Document,
         segment: Segment,
         key: bytes,
-        delivery_key: str,
     ) -> Extent:
         """Copy a document once, hashing it on the way; what counts is what was read."""
+        document = opened.notice.documents[n]
         wants_sha512 = document.digest_method == SHA512
         path = f"/Notice/Document[{n + 1}]"
-        bound = parcel.context(delivery_key, parcel.DOCUMENT, n)
+        bound = parcel.context(delivery_key_of(opened), parcel.DOCUMENT, n)
         try:
             with _pieces(opened.work, n, document, path) as pieces:
                 extent = segment.add(key, bound, pieces, document.size, sha512=wants_sha512)

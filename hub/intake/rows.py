@@ -5,11 +5,11 @@ from typing import Protocol
 
 from hub import evidence
 from hub.errors import NoticeRefused, RefusalClass
-from hub.intake.drops import Acceptable, Refusal, Work
-from hub.issuing import Facts, Issued
+from hub.intake.drops import Acceptable, Opened, Refusal
+from hub.intake.preparing import Sealed
+from hub.issuing import Issued
 from hub.journal import taking
 from hub.journal.handouts import Issue
-from hub.model import State
 
 
 class Place(Protocol):
@@ -50,31 +50,40 @@ def issue(
     )
 
 
-def taken(claim: str, facts: Facts, sha256: str, mailbox: str, now: datetime) -> evidence.Entry:
+def taken_entry(one: Sealed, now: datetime) -> evidence.Entry:
     """Return the entry that a notice was taken over, with the digests of all its parts."""
     subject: dict[str, str | int] = {
-        "claim": claim,
-        "message_id": facts.message_id,
-        "mailbox": mailbox,
-        "address": facts.address,
-        "envelope_sha256": sha256,
+        "claim": one.row.claim,
+        "message_id": one.row.message_id,
+        "mailbox": one.row.mailbox,
+        "address": one.row.address,
+        "envelope_sha256": one.row.envelope_sha256,
     }
-    for n, one in enumerate(facts.documents):
-        subject[f"document_{n}_sha256"] = one.handed_in
+    for n, document in enumerate(one.facts.documents):
+        subject[f"document_{n}_sha256"] = document.handed_in
     return evidence.Entry(kind="notice.taken", at=now, subject=subject)
 
 
-def drop(work: Work, kind: str, now: datetime, notice_id: int, sha256: str) -> taking.NewDrop:
-    """Return the row of a drop that was taken or repeated."""
+def taken_drop(one: Sealed, notice_id: int, now: datetime) -> taking.NewDrop:
+    """Return the row of a drop that was taken."""
+    return _drop(one.drop.opened, taking.TAKEN, notice_id, now)
+
+
+def repeated_drop(opened: Opened, notice_id: int, now: datetime) -> taking.NewDrop:
+    """Return the row of a drop that repeats a notice."""
+    return _drop(opened, taking.REPEATED, notice_id, now)
+
+
+def _drop(opened: Opened, kind: str, notice_id: int, now: datetime) -> taking.NewDrop:
     return taking.NewDrop(
-        claim=work.claim.id,
-        tenant=work.spool.tenant,
-        procedure=work.spool.procedure,
-        stem=work.claim.stem,
+        claim=opened.work.claim.id,
+        tenant=opened.work.spool.tenant,
+        procedure=opened.work.spool.procedure,
+        stem=opened.work.claim.stem,
         kind=kind,
         at=now,
         notice_id=notice_id,
-        envelope_sha256=sha256,
+        envelope_sha256=opened.envelope_sha256,
     )
 
 
@@ -110,10 +119,3 @@ def conflict(drop: Acceptable) -> Refusal:
             path="/Notice/MessageID",
         ),
     )
-
-
-def first_state(*, sealed: bool, told: bool) -> State:
-    """Return a new notice's state: what is not sealed waits for the seal first."""
-    if not sealed:
-        return State.ACCEPTED
-    return State.SEALED if told else State.HELD

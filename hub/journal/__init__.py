@@ -159,10 +159,15 @@ class Journal:
 
 
 def open_journal(path: Path, clock: Clock, *, create: bool = False) -> Journal:
-    """Open the journal, verified and migrated. Raises JournalInvalid, CannotCreate, StorageFailed."""
+    """Open the journal, verified and migrated.
+
+    Raises JournalInvalid, CannotCreate, StorageFailed.
+    """
     return Journal(database.connect(path, create=create), path, clock)
 
 
 def _others_alive(connection: sa.Connection) -> bool:
-    alive = connection.exec_driver_sql("SELECT count(*) FROM worker WHERE ended_at IS NULL").scalar()
+    alive = connection.exec_driver_sql(
+        "SELECT count(*) FROM worker WHERE ended_at IS NULL"
+    ).scalar()
     return bool(alive)

@@ -12,11 +12,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.journal import Transaction
-from hub.journal.circuits import HELD_BY_CRASHES
-from hub.journal.tables import Row, attempt, mailbox, notice
+from hub.journal.tables import Row, attempt, notice
 from hub.model import State
 
-CRASHES = 3  # a notice that was in work alone at so many crashes is held
 CALLABLE = ("SEALED", "DEFERRED", "PENDING", "IN_DOUBT")
 _open = sa.text("open = 1")  # literally, or SQLite does not use the partial index
 
@@ -77,32 +75,6 @@ def due(
         .order_by(notice.c.due_at)
         .limit(limit)
     ).all()
-
-
-def unsealed(connection: sa.Connection, limit: int) -> Sequence[Row]:
-    """Return notices that wait for their seal."""
-    return connection.execute(
-        sa.select(notice).where(_open, notice.c.state == State.ACCEPTED.value).limit(limit)
-    ).all()
-
-
-def seal(tx: Transaction, notice_id: int, fence: int) -> None:
-    """Note that a notice has its seal now; it goes on when it is due."""
-    tx.connection.execute(
-        sa.update(notice)
-        .where(notice.c.id == notice_id, notice.c.fence == fence)
-        .values(state=State.SEALED.value, fence=fence + 1)
-    )
-
-
-def next_due(connection: sa.Connection) -> datetime | None:
-    """Return when the next notice is due, of those that are not held."""
-    found: datetime | None = connection.scalar(
-        sa.select(sa.func.min(notice.c.due_at, type_=notice.c.due_at.type)).where(
-            _open, notice.c.lease_owner.is_(None), notice.c.state.in_(CALLABLE)
-        )
-    )
-    return found
 
 
 def start(
@@ -274,84 +246,7 @@ def step(
     )
 
 
-def overdue(connection: sa.Connection, now: datetime, limit: int) -> Sequence[Row]:
-    """Return notices whose deadline is past, in nobody's work, their mailbox in order."""
-    out_of_order = sa.select(mailbox.c.name).where(mailbox.c.circuit_open.is_(True))
-    return connection.execute(
-        sa.select(notice)
-        .where(
-            _open,
-            notice.c.deadline <= now,
-            notice.c.state.in_(CALLABLE),
-            notice.c.lease_owner.is_(None),
-            notice.c.mailbox.not_in(out_of_order),
-        )
-        .limit(limit)
-    ).all()
-
-
-def left_behind(
-    connection: sa.Connection, boot_id: str, elapsed: float, dead: Iterable[str]
-) -> Sequence[Row]:
-    """Return notices whose lease is over: ended, of an earlier boot, or of a dead worker."""
-    return connection.execute(
-        sa.select(notice, attempt.c.id.label("attempt_id"), attempt.c.n.label("attempt_n"))
-        .outerjoin(
-            attempt, sa.and_(attempt.c.notice_id == notice.c.id, attempt.c.ended_at.is_(None))
-        )
-        .where(
-            notice.c.lease_owner.is_not(None),
-            sa.or_(
-                notice.c.lease_boot != boot_id,
-                notice.c.lease_end < elapsed,
-                notice.c.lease_owner.in_(list(dead)),
-            ),
-        )
-    ).all()
-
-
-def recover(
-    tx: Transaction, found: Row, state: State, due_at: datetime | None, now: datetime
-) -> State:
-    """End a lease that is over; an attempt without end becomes UNKNOWN. Returns the new state.
-
-    The notice is worked alone from now on; the third crash of one that was alone holds it.
-    """
-    if found.attempt_id is None:
-        tx.connection.execute(
-            sa.update(notice)
-            .where(notice.c.id == found.id)
-            .values(lease_owner=None, lease_end=None, lease_boot=None, fence=notice.c.fence + 1)
-        )
-        return State(found.state)
-    tx.connection.execute(
-        sa.update(attempt)
-        .where(attempt.c.id == found.attempt_id)
-        .values(ended_at=now, outcome="UNKNOWN", code="HUB_STOPPED")
-    )
-    if found.crashes >= CRASHES:
-        step(tx, found.id, State.HELD, None, now, held_from=state, held_reason=HELD_BY_CRASHES)
-        return State.HELD
-    tx.connection.execute(
-        sa.update(notice)
-        .where(notice.c.id == found.id)
-        .values(
-            state=state.value,
-            due_at=due_at,
-            suspect=True,
-            failures=notice.c.failures + 1,
-            lease_owner=None,
-            lease_end=None,
-            lease_boot=None,
-            fence=notice.c.fence + 1,
-        )
-    )
-    return state
-
-
-def history(
-    connection: sa.Connection, notice_ids: Iterable[int]
-) -> dict[int, list[Row]]:
+def history(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, list[Row]]:
     """Return the attempts of notices, oldest first."""
     rows: dict[int, list[Row]] = {}
     for row in connection.execute(

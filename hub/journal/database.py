@@ -65,7 +65,7 @@ def connect(path: Path, *, create: bool) -> sa.Engine:
     return engine
 
 
-def _prepare(connection: sqlite3.Connection, record: Any) -> None:
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
     """Set what a connection needs; the busy time first, else two openers collide at WAL."""
     connection.isolation_level = None  # transactions are begun by us, see _begin
     cursor = connection.cursor()
@@ -86,9 +86,7 @@ def _begin(connection: sa.Connection) -> None:
 def settings(engine: sa.Engine) -> dict[str, Any]:
     """Return the pragmas as the database reads them back."""
     with engine.connect() as connection:
-        return {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in SETTINGS
-        }
+        return {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in SETTINGS}
 
 
 def _verify(engine: sa.Engine, path: Path) -> None:
@@ -106,9 +104,9 @@ def _migrate(engine: sa.Engine, path: Path) -> None:
         if version(connection) == HEAD:
             return
     # imported late: a start on a current database needs none of it
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util.exc import CommandError
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

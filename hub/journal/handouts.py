@@ -70,14 +70,21 @@ def issue(tx: Transaction, issues: Sequence[Issue]) -> list[Handout]:
     statement = sa.insert(receipt).returning(receipt.c.id, sort_by_parameter_order=True)
     ids = [row.id for row in tx.connection.execute(statement, rows)]
     wanted = [
-        _Wanted(number, one.tenant, one.procedure, stem, one.suffix, one.data)
+        _Wanted(
+            receipt=number,
+            tenant=one.tenant,
+            procedure=one.procedure,
+            stem=stem,
+            suffix=one.suffix,
+            data=one.data,
+        )
         for number, one in zip(ids, issues, strict=True)
         for stem in one.stems
     ]
     return _hand_out(tx, wanted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
     receipt: int
     tenant: str
@@ -107,15 +114,7 @@ def _hand_out(tx: Transaction, wanted: Sequence[_Wanted]) -> list[Handout]:
     statement = sa.insert(handout).returning(handout.c.id, sort_by_parameter_order=True)
     ids = [row.id for row in tx.connection.execute(statement, rows)]
     return [
-        Handout(
-            id=number,
-            tenant=one.tenant,
-            procedure=one.procedure,
-            stem=one.stem,
-            nn=int(str(row["nn"])),
-            suffix=one.suffix,
-            data=one.data,
-        )
+        _file(one, number, int(str(row["nn"])))
         for number, one, row in zip(ids, wanted, rows, strict=True)
     ]
 
@@ -150,11 +149,18 @@ def again(tx: Transaction, notice_id: int, stem: str | None = None) -> list[Hand
     receipts = tx.connection.execute(
         sa.select(receipt).where(receipt.c.notice_id == notice_id).order_by(receipt.c.id)
     ).all()
-    stems = [stem] if stem is not None else stems_of(tx.connection, [notice_id])[notice_id][2]
-    where = stems_of(tx.connection, [notice_id])[notice_id]
+    tenant, procedure, stems = stems_of(tx.connection, [notice_id])[notice_id]
     files: list[Handout] = []
     for found in receipts:
-        for one in stems:
+        for one in stems if stem is None else [stem]:
+            wanted = _Wanted(
+                receipt=found.id,
+                tenant=tenant,
+                procedure=procedure,
+                stem=one,
+                suffix=found.suffix,
+                data=found.bytes,
+            )
             known = tx.connection.execute(
                 sa.update(handout)
                 .where(handout.c.receipt == found.id, handout.c.stem == one)
@@ -162,24 +168,21 @@ def again(tx: Transaction, notice_id: int, stem: str | None = None) -> list[Hand
                 .returning(handout.c.id, handout.c.nn)
             ).first()
             if known:
-                files.append(_file(known.id, where[0], where[1], one, known.nn, found))
+                files.append(_file(wanted, known.id, known.nn))
             else:
-                wanted = _Wanted(found.id, where[0], where[1], one, found.suffix, found.bytes)
                 files.extend(_hand_out(tx, [wanted]))
     return files
 
 
-def _file(
-    number: int, tenant: str, procedure: str, stem: str, nn: int, found: sa.Row[tuple[object, ...]]
-) -> Handout:
+def _file(wanted: _Wanted, number: int, nn: int) -> Handout:
     return Handout(
         id=number,
-        tenant=tenant,
-        procedure=procedure,
-        stem=stem,
+        tenant=wanted.tenant,
+        procedure=wanted.procedure,
+        stem=wanted.stem,
         nn=nn,
-        suffix=found.suffix,
-        data=found.bytes,
+        suffix=wanted.suffix,
+        data=wanted.data,
     )
 
 
@@ -218,13 +221,25 @@ def unwritten(
     rows = connection.execute(
         sa.select(handout, receipt.c.suffix, receipt.c.bytes)
         .join(receipt, receipt.c.id == handout.c.receipt)
-        .where(
-            handout.c.written_at.is_(None), receipt.c.issued_at <= before, handout.c.id > after
-        )
+        .where(handout.c.written_at.is_(None), receipt.c.issued_at <= before, handout.c.id > after)
         .order_by(handout.c.id)
         .limit(limit)
     )
-    return [_file(row.id, row.tenant, row.procedure, row.stem, row.nn, row) for row in rows]
+    return [
+        _file(
+            _Wanted(
+                receipt=row.receipt,
+                tenant=row.tenant,
+                procedure=row.procedure,
+                stem=row.stem,
+                suffix=row.suffix,
+                data=row.bytes,
+            ),
+            row.id,
+            row.nn,
+        )
+        for row in rows
+    ]
 
 
 def written(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
@@ -235,7 +250,9 @@ def written(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
         )
 
 
-def untaken(connection: sa.Connection, tenant: str, procedure: str) -> dict[str, tuple[int, datetime]]:
+def untaken(
+    connection: sa.Connection, tenant: str, procedure: str
+) -> dict[str, tuple[int, datetime]]:
     """Return the names of files in a spool's `out/` that were not fetched: id, time of writing."""
     rows = connection.execute(
         sa.select(handout, receipt.c.suffix)
@@ -247,9 +264,7 @@ def untaken(connection: sa.Connection, tenant: str, procedure: str) -> dict[str,
             handout.c.procedure == procedure,
         )
     )
-    return {
-        f"{row.stem}.{row.nn:02d}.{row.suffix}.xml": (row.id, row.written_at) for row in rows
-    }
+    return {f"{row.stem}.{row.nn:02d}.{row.suffix}.xml": (row.id, row.written_at) for row in rows}
 
 
 def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:

@@ -20,7 +20,7 @@ class UtcTime(sa.TypeDecorator[datetime]):
     impl = sa.String(27)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
+    def process_bind_param(self, value: datetime | None, _dialect: Any) -> str | None:
         """Return the text that is stored. Raises ValueError for a time without zone."""
         if value is None:
             return None
@@ -28,7 +28,7 @@ class UtcTime(sa.TypeDecorator[datetime]):
             raise ValueError("a time without zone cannot be stored")
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
-    def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
+    def process_result_value(self, value: str | None, _dialect: Any) -> datetime | None:
         """Return the stored time, aware."""
         return None if value is None else datetime.fromisoformat(value)
 

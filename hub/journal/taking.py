@@ -89,9 +89,7 @@ def known(
     return found
 
 
-def insert(
-    tx: Transaction, notices: Sequence[tuple[NewNotice, Sequence[NewPayload]]]
-) -> list[int]:
+def insert(tx: Transaction, notices: Sequence[tuple[NewNotice, Sequence[NewPayload]]]) -> list[int]:
     """Insert notices with their payload rows; returns their ids in order.
 
     Raises sqlalchemy.exc.IntegrityError where a MessageID is known: look with `known` in the same
@@ -141,8 +139,7 @@ def drops(tx: Transaction, rows: Sequence[NewDrop]) -> None:
     """Insert drops; a claim that is there already raises IntegrityError: it was worked before."""
     if rows:
         values: list[dict[str, Any]] = [
-            {column.name: getattr(row, column.name) for column in fields(row)}
-            | {"aged_out": False}
+            {column.name: getattr(row, column.name) for column in fields(row)} | {"aged_out": False}
             for row in rows
         ]
         tx.connection.execute(sa.insert(drop), values)

@@ -1,29 +1,20 @@
 """A Host with a mailbox in it, and the means to wait for what happens."""
 
 import hashlib
-import json
-import os
 import select
-import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from hub.clock import SystemClock, system_clock
-from hub.host import Answer, Died, Event, Host, Kept, Started, StartFailed
-from hub.mailboxes import Installed, find
+from hub.host import Answer, Event, Host
+from hub.mailboxes import Installed
 from postfach_mailbox import cipher, frames
 from postfach_mailbox.frames import Inline, Operation, Stored
 from postfach_mailbox.notice import AddressData, AuthorData, CodeData, DocumentData, NoticeData
-from postfach_mailbox.outcomes import Health
-from tests import foreign
 
 ODD = Installed(name="odd", distribution="postfach-mailbox-odd", version="2.0", entry_point="odd")
 DEK = bytes(range(32))
@@ -135,3 +126,7 @@ def payload(subject: str, text: str = "canary-7f3a", **more: Any) -> frames.Depo
         dek=DEK,
         attempt=1,
     )
+
+
+Make = Callable[..., Box]
+"""Makes a Box that is stopped at the end of its test."""

@@ -2,29 +2,16 @@
 
 import hashlib
 import json
-import os
-import select
-import signal
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hub.clock import SystemClock, system_clock
-from hub.host import Answer, Died, Event, Host, Kept, Started, StartFailed
-from hub.mailboxes import Installed, find
-from postfach_mailbox import cipher, frames
-from postfach_mailbox.frames import Inline, Operation, Stored
-from postfach_mailbox.notice import AddressData, AuthorData, CodeData, DocumentData, NoticeData
+from hub.host import Answer, Event, Kept, Started
+from hub.mailboxes import find
+from postfach_mailbox import frames
+from postfach_mailbox.frames import Operation
 from postfach_mailbox.outcomes import Health
-from tests import foreign
-
 from tests.foreign.box import TEXT, Box, Make
 
 

@@ -1,31 +1,19 @@
 """Children that die, hang, lie or leave something behind: what the hub's end makes of it."""
 
-import hashlib
-import json
 import os
 import select
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from hub.clock import SystemClock, system_clock
-from hub.host import Answer, Died, Event, Host, Kept, Started, StartFailed
-from hub.mailboxes import Installed, find
-from postfach_mailbox import cipher, frames
-from postfach_mailbox.frames import Inline, Operation, Stored
-from postfach_mailbox.notice import AddressData, AuthorData, CodeData, DocumentData, NoticeData
-from postfach_mailbox.outcomes import Health
-from tests import foreign
-
+from hub.host import Answer, Died, Event, Started, StartFailed
 from tests.foreign.box import Box, Make
+
+pytestmark = pytest.mark.slow  # a process or two for each test
 
 
 def gone(pid: int) -> bool:
@@ -129,7 +117,7 @@ def test_a_mailbox_that_hangs_at_start_is_given_up(make: Make) -> None:
 def test_a_child_dies_with_its_hub(interpreter: Path) -> None:
     program = """
 import select, sys
-from tests.unit.test_host import Box
+from tests.foreign.box import Box
 from pathlib import Path
 box = Box(Path(sys.argv[1]))
 box.start()
@@ -179,5 +167,3 @@ def test_the_folder_of_a_killed_hubs_child_is_swept_and_a_living_ones_is_not(
     assert left not in folders
     assert living.host._child is not None
     assert living.host._child.folder in folders
-
-

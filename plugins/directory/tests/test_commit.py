@@ -37,7 +37,13 @@ class Barriers:
 
 
 @pytest.mark.parametrize("everywhere", [True, False])
-def test_deposits_at_once_share_their_barriers(mailbox: DirectoryMailbox, root: Path, monkeypatch: pytest.MonkeyPatch, everywhere: bool, delivery: Deliver) -> None:
+def test_deposits_at_once_share_their_barriers(
+    mailbox: DirectoryMailbox,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    everywhere: bool,
+    delivery: Deliver,
+) -> None:
     barriers = Barriers(monkeypatch)
     monkeypatch.setattr(disk, "one_for_all", lambda fd: everywhere)
     monkeypatch.setattr(commit, "GATHER", 30.0)  # a busy machine must not split the group
@@ -58,7 +64,9 @@ def test_deposits_at_once_share_their_barriers(mailbox: DirectoryMailbox, root: 
         assert barriers.count >= 50 * 4  # three files and their folder each
 
 
-def test_one_key_in_many_threads_is_one_letter(mailbox: DirectoryMailbox, root: Path, delivery: Deliver) -> None:
+def test_one_key_in_many_threads_is_one_letter(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver
+) -> None:
     with ThreadPoolExecutor(20) as pool:
         outcomes = list(pool.map(lambda _: mailbox.deposit(delivery()), range(20)))
     assert len(set(outcomes)) == 1
@@ -66,7 +74,9 @@ def test_one_key_in_many_threads_is_one_letter(mailbox: DirectoryMailbox, root: 
     assert list((root / ".incoming").iterdir()) == []
 
 
-def test_a_failed_barrier_before_the_rename_leaves_nothing(mailbox: DirectoryMailbox, root: Path, monkeypatch: pytest.MonkeyPatch, delivery: Deliver) -> None:
+def test_a_failed_barrier_before_the_rename_leaves_nothing(
+    mailbox: DirectoryMailbox, root: Path, monkeypatch: pytest.MonkeyPatch, delivery: Deliver
+) -> None:
     Barriers(monkeypatch).failing = 1
     outcome = mailbox.deposit(delivery())
     assert isinstance(outcome, Deferred)
@@ -75,14 +85,18 @@ def test_a_failed_barrier_before_the_rename_leaves_nothing(mailbox: DirectoryMai
     assert isinstance(mailbox.deposit(delivery()), Deposited)
 
 
-def test_a_failed_barrier_after_the_rename_is_unknown_and_takes_the_letter_back(mailbox: DirectoryMailbox, root: Path, monkeypatch: pytest.MonkeyPatch, delivery: Deliver) -> None:
+def test_a_failed_barrier_after_the_rename_is_unknown_and_takes_the_letter_back(
+    mailbox: DirectoryMailbox, root: Path, monkeypatch: pytest.MonkeyPatch, delivery: Deliver
+) -> None:
     Barriers(monkeypatch).failing = 2
     assert isinstance(mailbox.deposit(delivery()), Unknown)
     assert keys(root) == []
     assert isinstance(mailbox.deposit(delivery()), Deposited)
 
 
-def test_an_account_that_vanishes_meanwhile_leaves_nothing(mailbox: DirectoryMailbox, root: Path, monkeypatch: pytest.MonkeyPatch, delivery: Deliver) -> None:
+def test_an_account_that_vanishes_meanwhile_leaves_nothing(
+    mailbox: DirectoryMailbox, root: Path, monkeypatch: pytest.MonkeyPatch, delivery: Deliver
+) -> None:
     syncfs = disk.syncfs
 
     def vanish(fd: int) -> None:
@@ -95,7 +109,9 @@ def test_an_account_that_vanishes_meanwhile_leaves_nothing(mailbox: DirectoryMai
     assert list((root / ".incoming").iterdir()) == []
 
 
-def test_a_broken_leader_leaves_no_one_waiting(mailbox: DirectoryMailbox, monkeypatch: pytest.MonkeyPatch, delivery: Deliver) -> None:
+def test_a_broken_leader_leaves_no_one_waiting(
+    mailbox: DirectoryMailbox, monkeypatch: pytest.MonkeyPatch, delivery: Deliver
+) -> None:
     def broken(group: list[letter.Letter]) -> dict[letter.Letter, object]:
         raise MemoryError
 
@@ -109,7 +125,12 @@ def test_a_broken_leader_leaves_no_one_waiting(mailbox: DirectoryMailbox, monkey
     assert isinstance(mailbox.deposit(delivery("later")), Deposited)
 
 
-def test_a_large_letter_holds_up_no_small_one(mailbox: DirectoryMailbox, monkeypatch: pytest.MonkeyPatch, delivery: Deliver, document: MakeDocument) -> None:
+def test_a_large_letter_holds_up_no_small_one(
+    mailbox: DirectoryMailbox,
+    monkeypatch: pytest.MonkeyPatch,
+    delivery: Deliver,
+    document: MakeDocument,
+) -> None:
     monkeypatch.setattr(commit, "SMALL", 10)
     monkeypatch.setattr(commit, "GATHER", 0.0)
     reading, go_on = threading.Event(), threading.Event()
@@ -128,5 +149,3 @@ def test_a_large_letter_holds_up_no_small_one(mailbox: DirectoryMailbox, monkeyp
         assert not slow.done()
         go_on.set()
         assert isinstance(slow.result(), Deposited)
-
-

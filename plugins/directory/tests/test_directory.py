@@ -22,7 +22,9 @@ def keys(root: Path, account: str = "anna") -> list[str]:
     return sorted(each.name for each in (root / account).iterdir())
 
 
-def test_a_letter_holds_the_documents_under_their_own_names_and_the_seal(mailbox: DirectoryMailbox, root: Path, delivery: Deliver, document: MakeDocument) -> None:
+def test_a_letter_holds_the_documents_under_their_own_names_and_the_seal(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver, document: MakeDocument
+) -> None:
     given = {"Bescheid Nr. 7 (Änderung).pdf": b"\x00\xff" * 100_000, "anlage.pdf": b""}
     sent = delivery(documents=tuple(document(*each) for each in given.items()))
     outcome = mailbox.deposit(sent)
@@ -36,7 +38,9 @@ def test_a_letter_holds_the_documents_under_their_own_names_and_the_seal(mailbox
     assert list((root / ".incoming").iterdir()) == []
 
 
-def test_the_answer_says_what_is_stored_and_names_no_file_and_no_subject(mailbox: DirectoryMailbox, delivery: Deliver, document: MakeDocument) -> None:
+def test_the_answer_says_what_is_stored_and_names_no_file_and_no_subject(
+    mailbox: DirectoryMailbox, delivery: Deliver, document: MakeDocument
+) -> None:
     before = datetime.now(UTC)
     outcome = mailbox.deposit(delivery(documents=(document("canary.pdf", b"notice"),)))
     assert isinstance(outcome, Deposited)
@@ -49,7 +53,9 @@ def test_the_answer_says_what_is_stored_and_names_no_file_and_no_subject(mailbox
     assert b"canary-subject" not in outcome.evidence[0].data
 
 
-def test_the_same_key_twice_is_one_letter_and_the_first_answer(mailbox: DirectoryMailbox, root: Path, delivery: Deliver, document: MakeDocument) -> None:
+def test_the_same_key_twice_is_one_letter_and_the_first_answer(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver, document: MakeDocument
+) -> None:
     first = mailbox.deposit(delivery())
     (root / "anna" / ".closed").touch()  # even a closed account keeps what it has confirmed
     other = DirectoryMailbox(DirectoryMailbox.Config(path=root))
@@ -57,14 +63,18 @@ def test_the_same_key_twice_is_one_letter_and_the_first_answer(mailbox: Director
     assert keys(root) == [".closed", delivery().key]
 
 
-def test_an_account_that_is_not_there_is_unknown(mailbox: DirectoryMailbox, delivery: Deliver) -> None:
+def test_an_account_that_is_not_there_is_unknown(
+    mailbox: DirectoryMailbox, delivery: Deliver
+) -> None:
     outcome = mailbox.deposit(delivery(account="berta"))
     assert isinstance(outcome, Refused)
     assert outcome.reason.code == "RECIPIENT_UNKNOWN"
     assert mailbox.account("berta").status == "unknown"
 
 
-def test_a_closed_account_is_deleted(mailbox: DirectoryMailbox, root: Path, delivery: Deliver) -> None:
+def test_a_closed_account_is_deleted(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver
+) -> None:
     assert mailbox.account("anna").status == "active"
     (root / "anna" / ".closed").touch()
     outcome = mailbox.deposit(delivery())
@@ -74,20 +84,29 @@ def test_a_closed_account_is_deleted(mailbox: DirectoryMailbox, root: Path, deli
 
 
 @pytest.mark.parametrize("account", ["..", ".incoming", ".mailbox", "a/b", "../x", "anna/../anna"])
-def test_an_account_is_never_a_path(mailbox: DirectoryMailbox, account: str, delivery: Deliver) -> None:
+def test_an_account_is_never_a_path(
+    mailbox: DirectoryMailbox, account: str, delivery: Deliver
+) -> None:
     outcome = mailbox.deposit(delivery(account=account))
     assert isinstance(outcome, Refused)
     assert mailbox.account(account).status == "unknown"
 
 
-def test_an_account_that_is_a_link_is_not_followed(mailbox: DirectoryMailbox, root: Path, tmp_path_factory: pytest.TempPathFactory, delivery: Deliver) -> None:
+def test_an_account_that_is_a_link_is_not_followed(
+    mailbox: DirectoryMailbox,
+    root: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    delivery: Deliver,
+) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (root / "berta").symlink_to(elsewhere)
     assert isinstance(mailbox.deposit(delivery(account="berta")), Deferred)
     assert list(elsewhere.iterdir()) == []
 
 
-def test_without_its_marker_the_mailbox_is_away_and_nothing_is_written(mailbox: DirectoryMailbox, root: Path, delivery: Deliver) -> None:
+def test_without_its_marker_the_mailbox_is_away_and_nothing_is_written(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver
+) -> None:
     (root / ".mailbox").unlink()
     assert isinstance(mailbox.deposit(delivery()), Deferred)
     assert mailbox.health().status == "down"
@@ -105,7 +124,9 @@ def test_without_its_root_the_mailbox_is_away(tmp_path: Path, delivery: Deliver)
 
 
 @pytest.mark.parametrize("name", ["bescheid-siegel.xml", "Bescheid-Siegel.XML"])
-def test_a_document_with_the_seals_name_keeps_it(mailbox: DirectoryMailbox, root: Path, name: str, delivery: Deliver, document: MakeDocument) -> None:
+def test_a_document_with_the_seals_name_keeps_it(
+    mailbox: DirectoryMailbox, root: Path, name: str, delivery: Deliver, document: MakeDocument
+) -> None:
     outcome = mailbox.deposit(delivery(documents=(document(name, b"notice", XML),)))
     assert isinstance(outcome, Deposited)
     assert (root / outcome.reference / name).read_bytes() == b"notice"
@@ -113,7 +134,9 @@ def test_a_document_with_the_seals_name_keeps_it(mailbox: DirectoryMailbox, root
 
 
 @pytest.mark.parametrize("name", ["../x.pdf", "a/b.pdf", ".hidden.pdf", "..", "", "ä" * 128, "\0"])
-def test_a_name_that_is_no_plain_files_is_refused(mailbox: DirectoryMailbox, root: Path, name: str, delivery: Deliver, document: MakeDocument) -> None:
+def test_a_name_that_is_no_plain_files_is_refused(
+    mailbox: DirectoryMailbox, root: Path, name: str, delivery: Deliver, document: MakeDocument
+) -> None:
     outcome = mailbox.deposit(delivery(documents=(document(name, b"x"),)))
     assert isinstance(outcome, Refused)
     assert outcome.reason.code == "CONTENT_INVALID"
@@ -121,13 +144,17 @@ def test_a_name_that_is_no_plain_files_is_refused(mailbox: DirectoryMailbox, roo
     assert list((root / ".incoming").iterdir()) == []
 
 
-def test_two_documents_with_one_name_are_refused(mailbox: DirectoryMailbox, root: Path, delivery: Deliver, document: MakeDocument) -> None:
+def test_two_documents_with_one_name_are_refused(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver, document: MakeDocument
+) -> None:
     twice = (document("a.pdf", b"1"), document("a.pdf", b"2"))
     assert isinstance(mailbox.deposit(delivery(documents=twice)), Refused)
     assert keys(root) == []
 
 
-def test_bytes_that_are_not_the_announced_ones_are_not_deposited(mailbox: DirectoryMailbox, root: Path, delivery: Deliver, document: MakeDocument) -> None:
+def test_bytes_that_are_not_the_announced_ones_are_not_deposited(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver, document: MakeDocument
+) -> None:
     wrong = document("a.pdf", b"other", sha256=hashlib.sha256(b"announced").hexdigest())
     outcome = mailbox.deposit(delivery(documents=(wrong,)))
     assert isinstance(outcome, Deferred)
@@ -135,13 +162,17 @@ def test_bytes_that_are_not_the_announced_ones_are_not_deposited(mailbox: Direct
     assert keys(root) == []
 
 
-def test_a_letter_whose_answer_is_gone_is_a_question_for_a_person(mailbox: DirectoryMailbox, root: Path, delivery: Deliver) -> None:
+def test_a_letter_whose_answer_is_gone_is_a_question_for_a_person(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver
+) -> None:
     mailbox.deposit(delivery())
     (root / "anna" / delivery().key / ".answer.json").unlink()
     assert isinstance(mailbox.deposit(delivery()), Unknown)
 
 
-def test_what_a_dead_child_left_is_swept_after_a_day(mailbox: DirectoryMailbox, root: Path, delivery: Deliver) -> None:
+def test_what_a_dead_child_left_is_swept_after_a_day(
+    mailbox: DirectoryMailbox, root: Path, delivery: Deliver
+) -> None:
     for name in ("old", "new"):
         (root / ".incoming" / name).mkdir(parents=True)
         (root / ".incoming" / name / "a.pdf").touch()

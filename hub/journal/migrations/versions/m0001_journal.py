@@ -122,6 +122,4 @@ def upgrade() -> None:
     for statement in TABLES.split(";\n"):
         op.execute(statement)
     for name, event in ONCE.items():
-        op.execute(
-            f"CREATE TRIGGER {name} {event} BEGIN SELECT RAISE(ABORT, '{name}'); END"
-        )
+        op.execute(f"CREATE TRIGGER {name} {event} BEGIN SELECT RAISE(ABORT, '{name}'); END")

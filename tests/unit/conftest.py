@@ -1,0 +1,40 @@
+"""What the tests of mailboxes' children share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.host import Started
+from hub.mailboxes import Installed
+from tests import foreign
+from tests.foreign.box import ODD, Box, Make
+
+
+@pytest.fixture(scope="session")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a Python with the mailbox `odd` installed."""
+    return foreign.interpreter(tmp_path_factory.mktemp("python"))
+
+
+@pytest.fixture
+def make(interpreter: Path) -> Iterator[Make]:
+    """Give a function that makes a Box; all are stopped at the end."""
+    made: list[Box] = []
+
+    def one(installed: Installed = ODD, base: Path | None = None, **config: str) -> Box:
+        python = interpreter if installed is ODD else None
+        made.append(Box(python, installed, base, config))
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.host.stop(0.0)
+
+
+@pytest.fixture
+def box(make: Make) -> Box:
+    """Give a mailbox that has started."""
+    made = make(note="hello")
+    assert isinstance(made.start(), Started)
+    return made

@@ -1,0 +1,176 @@
+"""What the sample procedure of `make demo` hands in: PDFs of several pages, and their envelopes.
+
+All of it is made here, the same bytes in each run: no text, number or authority in it is real.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape, quoteattr
+
+from fpdf import FPDF
+
+DAY = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
+NAMESPACE = uuid.UUID("7c9e6679-7425-40de-944b-e07fc1f90ae7")
+LAW = (
+    "Dieser Text dient der Vorführung. Er hat keine rechtliche Wirkung und ahmt nur den Umfang "
+    "eines Bescheids nach: Tenor, Begründung, Nebenbestimmungen und Rechtsbehelfsbelehrung. "
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """A document of a notice. name: as the recipient sees it; data: the PDF."""
+
+    name: str
+    pages: int
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The digest that envelope and receipts name, lower-case hex."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A notice to hand in.
+
+    title: what the demo calls it; scheme, account: whose mailbox; papers: the notice itself first
+    """
+
+    title: str
+    scheme: str
+    account: str
+    case_reference: str
+    subject: str
+    papers: tuple[Paper, ...]
+
+    @property
+    def uuid(self) -> str:
+        """The MessageID's last part, which is the stem of all its files."""
+        return str(uuid.uuid5(NAMESPACE, self.title))
+
+    @property
+    def message_id(self) -> str:
+        """The name that the procedure gives it, once and for all attempts."""
+        return f"urn:de:xta:messageid:bauamt:{self.uuid}"
+
+    def file_of(self, number: int) -> str:
+        """Return the name of a document's file in the drop."""
+        return f"{self.uuid}.{number}.pdf"
+
+    def envelope(self) -> str:
+        """Return the envelope: an element `Notice` of schemas/notice.xsd."""
+        documents = "".join(_document(self, n, paper) for n, paper in enumerate(self.papers, 1))
+        return ENVELOPE.format(
+            message_id=self.message_id,
+            case_reference=escape(self.case_reference),
+            scheme=quoteattr(self.scheme),
+            account=escape(self.account),
+            subject=escape(self.subject),
+            documents=documents,
+        )
+
+
+ENVELOPE = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<Notice xmlns="urn:postfachdienst:envelope:1" version="1.0">
+  <MessageID>{message_id}</MessageID>
+  <CreatedAt>2026-02-03T10:00:00+01:00</CreatedAt>
+  <Author identifierScheme="ags" name="Bauamt">130030000000</Author>
+  <CaseReference>{case_reference}</CaseReference>
+  <Mailbox scheme={scheme}>{account}</Mailbox>
+  <Service>urn:de:fim:leika:leistung:99012012001000</Service>
+  <MessageType>Bescheid</MessageType>
+  <Subject>{subject}</Subject>
+  <LegalBasis>OZG9</LegalBasis>
+  <AssuranceLevel>substantial</AssuranceLevel>
+{documents}</Notice>
+"""
+DOCUMENT = """\
+  <Document id="d{n}" role="{role}" filename={name}
+            contentType="application/pdf" size="{size}">
+    <Digest method="http://www.w3.org/2001/04/xmlenc#sha256">{sha256}</Digest>
+    <Reference>{file}</Reference>
+  </Document>
+"""
+
+
+def _document(letter: Letter, n: int, paper: Paper) -> str:
+    return DOCUMENT.format(
+        n=n,
+        role="notice" if n == 1 else "attachment",
+        name=quoteattr(paper.name),
+        size=len(paper.data),
+        sha256=paper.sha256,
+        file=letter.file_of(n),
+    )
+
+
+def letters() -> tuple[Letter, ...]:
+    """Return what is handed in, in this order."""
+    plan = _paper("Lageplan.pdf", "Lageplan", "BA-2026-0815", 2)
+    return (
+        _letter("building permit", "citizens", "anna", "0815", "Baugenehmigung", 3, plan),
+        _letter("copy for the register", "archive", "registry", "0815", "Registerabschrift", 4),
+        _letter("notice of fees", "citizens", "carla", "0816", "Gebührenbescheid", 2),
+        _letter("preliminary decision", "citizens", "ben", "0817", "Vorbescheid", 5),
+        _letter("order to restore", "citizens", "ben", "0818", "Wiederherstellungsanordnung", 3),
+    )
+
+
+def _letter(
+    title: str, scheme: str, account: str, case: str, heading: str, pages: int, *more: Paper
+) -> Letter:
+    reference = f"BA-2026-{case}"
+    return Letter(
+        title=title,
+        scheme=scheme,
+        account=account,
+        case_reference=reference,
+        subject=f"Ihr Zeichen {reference}: {heading}",
+        papers=(_paper(f"{heading}.pdf", heading, reference, pages), *more),
+    )
+
+
+def _paper(name: str, heading: str, reference: str, pages: int) -> Paper:
+    return Paper(name=name, pages=pages, data=pdf(heading, reference, pages))
+
+
+class _Sheets(FPDF):
+    """A PDF with a line at the foot of each page."""
+
+    def __init__(self, foot: str) -> None:
+        super().__init__(format="A4")
+        self._foot = foot
+
+    def footer(self) -> None:
+        """Write the line; called for each page."""
+        self.set_y(-15)
+        self.set_font("helvetica", size=8)
+        self.cell(0, 10, f"{self._foot} - Seite {self.page_no()} von {{nb}}", align="C")
+
+
+def pdf(heading: str, reference: str, pages: int) -> bytes:
+    """Return a PDF of so many pages of A4, the same bytes at each call."""
+    sheets = _Sheets(f"{heading}, {reference}")
+    sheets.set_creation_date(DAY)
+    sheets.set_title(heading)
+    for number, section in enumerate(_sections(pages), start=1):
+        sheets.add_page()
+        sheets.set_font("helvetica", "B", 15)
+        sheets.cell(0, 12, heading if number == 1 else section, new_x="LMARGIN", new_y="NEXT")
+        sheets.set_font("helvetica", size=11)
+        sheets.cell(0, 8, f"Aktenzeichen {reference}", new_x="LMARGIN", new_y="NEXT")
+        for paragraph in range(1, 6):
+            sheets.ln(3)
+            sheets.multi_cell(0, 6, f"{number}.{paragraph}  {LAW * 2}", align="J")
+    return bytes(sheets.output())
+
+
+def _sections(pages: int) -> Sequence[str]:
+    known = ("Tenor", "Begründung", "Nebenbestimmungen", "Kosten", "Rechtsbehelfsbelehrung")
+    return [known[number % len(known)] for number in range(pages)]
