@@ -1,4 +1,4 @@
-"""What becomes of a notice after an attempt, at its deadline, and when it is freed: pure.
+"""What becomes of a notice after an attempt and at its deadline: pure.
 
 Doubt does not go away by itself. Once an attempt ended PENDING or UNKNOWN, a notice leaves PENDING
 or IN_DOUBT only by DEPOSITED, by a refusal that proves nothing is stored, by ABSENT, or by the
@@ -58,6 +58,11 @@ def operation(state: State, repeat: Repeat) -> str | None:
     if state.doubtful and repeat is Repeat.QUERYABLE:
         return RECONCILE
     return None
+
+
+def depositable(repeat: Repeat) -> tuple[State, ...]:
+    """Return the states in which a notice may be sent to such a mailbox."""
+    return tuple(state for state in State if operation(state, repeat) == DEPOSIT)
 
 
 def after_attempt(
@@ -143,11 +148,3 @@ def at_deadline(state: State) -> State:
     if state in (State.SEALED, State.DEFERRED):
         return State.FAILED
     raise ValueError(f"the deadline does not run in {state}")
-
-
-def freed(held_from: State, policy: Policy | None, now: datetime) -> Step:
-    """Return the step when a HELD notice is freed: back to the state it had, never past a doubt."""
-    if held_from in (State.HELD, *(state for state in State if state.final)):
-        raise ValueError(f"nothing is held from {held_from}")
-    callable_ = policy is None or operation(held_from, policy.repeat) is not None
-    return Step(state=held_from, due_at=now if callable_ else None)

@@ -40,10 +40,10 @@ class Vault:
     """The payload store of one hub."""
 
     def __init__(self, path: Path, master_key: bytes, disk: Disk) -> None:
-        """Open the vault in an existing folder.
+        """Open the vault, and make its folder if it is not there.
 
         master_key: 32 bytes (`load_master_key`)
-        Raises NotAvailable or NoPermission when the folder is not to be had.
+        Raises StorageFailed, NotAvailable or NoPermission when the folder is not to be had.
         """
         if len(master_key) != KEY_BYTES:
             raise ValueError(f"a master key has {KEY_BYTES} bytes")

@@ -161,7 +161,8 @@ class Dispatch:
 
     def due_now(self) -> bool:
         """Whether something is due that a mailbox could take now."""
-        return self.leasing.waits_now([name for name, line in self.lines.items() if line.callable])
+        lines = [line for line in self.lines.values() if line.callable]
+        return any(self.leasing.waits_now(line) for line in lines)
 
     def lost(self) -> None:
         """Give up what is out: the children were stopped, so the outcomes are unknown."""

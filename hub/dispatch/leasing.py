@@ -54,9 +54,10 @@ class Leasing:
             return []
         now = self.clock.now()
         with self.journal.read() as connection:  # most often nothing is due: no write lock then
-            found = [*attempts.due(connection, line.name, now, suspect=False, limit=free)]
+            sent = transition.depositable(line.policy.repeat)
+            found = [*attempts.due(connection, line.name, now, sent, suspect=False, limit=free)]
             if line.suspect_in_work is None and len(found) < free:
-                found += attempts.due(connection, line.name, now, suspect=True, limit=1)
+                found += attempts.due(connection, line.name, now, sent, suspect=True, limit=1)
         opened = self._unpack(found)
         if not opened:
             return []
@@ -64,11 +65,7 @@ class Leasing:
         with self.journal.write() as tx:
             fences = attempts.free_still(tx.connection, [row.id for row, _ in opened])
             kept = [(row, made) for row, made in opened if fences.get(row.id) == row.fence]
-            rows = [
-                (row.id, row.fence, row.suspect, transition.DEPOSIT)
-                for row, _ in kept
-                if transition.operation(State(row.state), line.policy.repeat) == transition.DEPOSIT
-            ]
+            rows = [(row.id, row.fence, row.suspect, transition.DEPOSIT) for row, _ in kept]
             leases = {lease.notice_id: lease for lease in attempts.start(tx, term, rows, now)}
         return [
             Departure(flight=self.flight(line, leases[row.id], row, made), parcel=made)
@@ -97,13 +94,12 @@ class Leasing:
             attempts.step(tx, row.id, State.HELD, None, now, held_from=before, held_reason=reason)
             tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=reason)
 
-    def waits_now(self, names: Sequence[str]) -> bool:
-        """Whether something is due at one of these mailboxes."""
-        now = self.clock.now()
+    def waits_now(self, line: Line) -> bool:
+        """Whether something is due at this mailbox."""
+        now, sent = self.clock.now(), transition.depositable(line.policy.repeat)
         with self.journal.read() as connection:
             return any(
-                attempts.due(connection, name, now, suspect=suspect, limit=1)
-                for name in names
+                attempts.due(connection, line.name, now, sent, suspect=suspect, limit=1)
                 for suspect in (False, True)
             )
 

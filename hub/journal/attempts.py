@@ -58,9 +58,18 @@ class Ended:
 
 
 def due(
-    connection: sa.Connection, name: str, now: datetime, *, suspect: bool, limit: int
+    connection: sa.Connection,
+    name: str,
+    now: datetime,
+    states: Iterable[State],
+    *,
+    suspect: bool,
+    limit: int,
 ) -> Sequence[Row]:
-    """Return notices of a mailbox that are due and in nobody's work, longest due first."""
+    """Return notices of a mailbox that are due and in nobody's work, longest due first.
+
+    states: those in which a notice may be sent there; suspect: what a crash left, or the others
+    """
     return connection.execute(
         sa.select(notice)
         .where(
@@ -68,7 +77,7 @@ def due(
             notice.c.mailbox == name,
             notice.c.due_at <= now,
             notice.c.deadline > now,
-            notice.c.state.in_(CALLABLE),
+            notice.c.state.in_([state.value for state in states]),
             notice.c.suspect.is_(suspect),
             notice.c.lease_owner.is_(None),
         )

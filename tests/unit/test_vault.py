@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.durable import Disk
-from hub.errors import ConfigError, NoPermission, NotAvailable, StorageFailed
+from hub.errors import ConfigError, NoPermission, StorageFailed
 from hub.segment import MAGIC
 from hub.vault import Damaged, Extent, Vault, load_master_key
 from postfach_mailbox.cipher import CHUNK, blob_length
@@ -80,9 +80,9 @@ def test_no_clear_text_lies_in_the_vault(vault: Vault) -> None:
     assert b"canary" not in b"".join(path.read_bytes() for path in files(vault))
 
 
-def test_a_vault_needs_its_folder(tmp_path: Path) -> None:
-    with pytest.raises(NotAvailable):
-        Vault(tmp_path / "none", MASTER, Disk())
+def test_a_vault_makes_its_folder_for_its_own_user_alone(tmp_path: Path) -> None:
+    Vault(tmp_path / "var" / "vault", bytes(32), Disk()).close()
+    assert (tmp_path / "var" / "vault").stat().st_mode & 0o777 == 0o700
     with pytest.raises(ValueError, match="32 bytes"):
         Vault(tmp_path, b"short", Disk())
 

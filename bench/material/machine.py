@@ -1,0 +1,32 @@
+"""Facts of the machine that a figure needs to mean anything."""
+
+import os
+import platform
+import re
+import shlex
+import sqlite3
+import sys
+from pathlib import Path
+
+from hub.durable import Disk
+
+
+def command() -> str:
+    """Return the command line that runs this script, from the root of the checkout."""
+    here = Path(__file__).parents[2]
+    script = Path(sys.argv[0]).resolve()
+    return shlex.join([".venv/bin/python", str(script.relative_to(here)), *sys.argv[1:]])
+
+
+def facts(folder: Path) -> str:
+    """Return processor, cores, kernel, barrier of the file system under `folder`, versions, load.
+
+    load: processes that ran or waited, mean of the last minute; over the cores the figures suffer
+    """
+    cores = len(os.sched_getaffinity(0))
+    model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text("utf-8"), re.M)
+    return (
+        f"{cores} cores ({model[1] if model else platform.machine()}), Linux {os.uname().release}, "
+        f"{Disk().name(folder)}, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}; load {os.getloadavg()[0]:.1f}"
+    )
