@@ -30,10 +30,15 @@ from hub.errors import ConfigError, NoPermission
 from hub.segment import FOLDERS, MAGIC, SEGMENT_ID, UNNAMED, Extent, Segment, TooLong, cannot
 from postfach_mailbox.cipher import KEY_BYTES, Damaged, Reader, seal, unseal
 
-__all__ = ["Damaged", "Extent", "Segment", "TooLong", "Vault", "load_master_key"]
+__all__ = ["Damaged", "Extent", "Segment", "TooLong", "Vault", "load_master_key", "new_key"]
 
 KEY_ID_BYTES = 8
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def new_key() -> bytes:
+    """Return a new notice's key: 32 random bytes."""
+    return secrets.token_bytes(KEY_BYTES)
 
 
 class Vault:
@@ -60,10 +65,6 @@ class Vault:
     def close(self) -> None:
         """Give back the descriptor of the folder."""
         os.close(self._root_fd)
-
-    def new_key(self) -> bytes:
-        """Return a key for one notice: 32 random bytes."""
-        return secrets.token_bytes(KEY_BYTES)
 
     def wrap(self, key: bytes, owner: bytes) -> bytes:
         """Return the key as the journal keeps it; `owner`: whose it is, needed to unwrap."""

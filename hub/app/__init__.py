@@ -163,9 +163,7 @@ def _dispatch(ground: Ground) -> Dispatch:
 def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
     table = ground.config.limits
     limits = Limits(envelope=table.envelope, document=table.document, drop=table.drop)
-    layers = Layers(
-        config=ground.config, limits=limits, vault=ground.vault, clock=ground.clock, explain=explain
-    )
+    layers = Layers(config=ground.config, limits=limits, clock=ground.clock, explain=explain)
     committer = Committer(
         config=ground.config,
         journal=ground.journal,

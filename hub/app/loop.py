@@ -24,13 +24,16 @@ from hub.intake import Done, Intake
 from hub.journal import Journal, workers
 from hub.journal.handouts import Handout
 from hub.outbound import Outbound
+from hub.schedule import Ticker
 from hub.sealing import Sealing
 from hub.spool import Spool
 from hub.telemetry import logger
 from hub.vault import Vault
+from hub.watch import Watch
 
 TICK = 1.0  # seconds
 HOUSEKEEPING = 60.0  # seconds between looks at what was fetched, expired, left over
+SETTLING = 0.2  # seconds between looks at drops that must stand still
 PAUSE = 1.0  # seconds after a failure of the disk or database
 Announce = Callable[[str], None]
 
@@ -62,7 +65,6 @@ class Loop:
     announce: Announce
     _ticked: float = 0.0
     _kept_house: float = 0.0
-    _scanned: float = 0.0
     _files: list[Handout] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -85,7 +87,6 @@ class Loop:
     def scan(self, *, settling_only: bool = False) -> None:
         """Look into the spools, if the last look is worked off."""
         self.parts.intake.scan(settling_only=settling_only)
-        self._scanned = self.parts.clock.elapsed()
 
     def round(self) -> bool:
         """Work one batch of each stage; whether anything moved."""
@@ -160,12 +161,6 @@ class Loop:
         with parts.journal.write() as tx:
             workers.end(tx, parts.worker, clock.now())
 
-    @property
-    def rescan_due(self) -> bool:
-        """Whether the folders are to be looked at again, whatever events said."""
-        rescan = self.parts.config.spool.rescan.total_seconds()
-        return self.parts.clock.elapsed() - self._scanned >= rescan
-
     def _bury(self) -> None:
         """Take over what workers of this machine left that are dead."""
         parts = self.parts
@@ -203,12 +198,14 @@ def run(parts: Parts, wake: Wake, announce: Announce, *, once: bool) -> None:
     Raises the error that a single run could not go on by; a service logs it and goes on.
     """
     loop = Loop(parts=parts, wake=wake, announce=announce)
-    loop.begin()
-    if once:
-        _work_off(loop)
-    else:
-        _serve(loop)
-    loop.end(parts.config.hub.stop_grace)
+    try:
+        loop.begin()
+        if once:
+            _work_off(loop)
+        else:
+            _serve(loop)
+    finally:
+        loop.end(parts.config.hub.stop_grace)
 
 
 def _work_off(loop: Loop) -> None:
@@ -223,23 +220,37 @@ def _work_off(loop: Loop) -> None:
         if parts.dispatch.flights:
             loop.wait(TICK)
         elif settling.pending:
-            loop.wait(min(0.2, TICK))
+            loop.wait(SETTLING)
             loop.scan(settling_only=True)
         elif not parts.dispatch.due_now():
             return
-        else:
-            loop.wait(0.05)
 
 
 def _serve(loop: Loop) -> None:
     """Serve until told to stop; a failure of disk or database is waited out."""
-    while not loop.wake.terminations:
-        try:
-            if loop.rescan_due or not loop.parts.intake.busy:
-                loop.scan()
-            if not loop.round():
-                loop.wait(min(TICK, loop.parts.config.spool.rescan.total_seconds()))
-            loop.tick()
-        except HubError as error:
-            logger().error("worker pauses", exc_info=error)
-            loop.wake.wait((), PAUSE)
+    parts = loop.parts
+    ticker = Ticker(loop.wake.poke, TICK, parts.clock)
+    watch = Watch([spool.folders.path / "in" for spool in parts.spools.values()], loop.wake.poke)
+    ticker.start()
+    watch.start()
+    try:
+        while not loop.wake.terminations:
+            _turn(loop)
+            if ticker.mend():
+                logger().warning("the ticker stood still and was started again")
+    finally:
+        watch.stop()
+        ticker.stop()
+
+
+def _turn(loop: Loop) -> None:
+    try:
+        loop.scan()
+        moved = loop.round()
+        loop.tick()
+    except HubError as error:
+        logger().error("worker pauses", exc_info=error)
+        loop.wake.wait((), PAUSE)
+        return
+    if not moved:
+        loop.wait(loop.parts.config.spool.rescan.total_seconds())

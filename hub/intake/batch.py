@@ -57,7 +57,7 @@ class Taker:
         for work in batch:
             self._open(work, found)
         now = self.clock.now()
-        with self.layers.vault.segment() as segment:
+        with self.preparer.vault.segment() as segment:
             self._sort(found, segment, now)
             if not (found.sealed or found.repeats or found.refusals):
                 return found

@@ -20,7 +20,7 @@ from hub.errors import NoticeRefused, RefusalClass
 from hub.intake.drops import Acceptable, Opened, Refusal, Waits, Work
 from hub.mailboxes import NotYetKnown
 from hub.model import SHA512, Document
-from hub.vault import Extent, Segment, TooLong, Vault
+from hub.vault import Extent, Segment, TooLong, new_key
 from postfach_mailbox import Capabilities
 
 CRASHES = 3  # a drop that was in work alone at so many crashes is refused
@@ -34,7 +34,6 @@ class Layers:
 
     config: Config
     limits: Limits
-    vault: Vault
     clock: Clock
     explain: Explain
 
@@ -69,7 +68,7 @@ class Layers:
             envelope.check_names(opened.notice)
             envelope.check_sizes(opened.notice, self.limits)
             envelope.check_digests(opened.notice)
-            key, delivery_key = self.vault.new_key(), delivery_key_of(opened)
+            key, delivery_key = new_key(), delivery_key_of(opened)
             documents = tuple(
                 self._copy(opened, n, segment, key) for n in range(len(opened.notice.documents))
             )

@@ -36,27 +36,14 @@ class Preparer:
 
     def seal(self, drop: Acceptable, segment: Segment, now: datetime) -> Sealed:
         """Seal an acceptable drop, and make its rows. Raises StorageFailed."""
-        notice = drop.opened.notice
-        digests = tuple(
-            DocumentDigest(id=one.id, handed_in=extent.sha256, size=extent.size)
-            for one, extent in zip(notice.documents, drop.documents, strict=True)
-        )
-        facts = Facts(
-            message_id=notice.message_id,
-            case_reference=notice.case_reference,
-            scheme=drop.scheme,
-            address=drop.address,
-            documents=digests,
-            accepted_at=now,
-        )
+        notice, facts = drop.opened.notice, _facts(drop, now)
+        pairs = zip(notice.documents, drop.documents, strict=True)
         payloads = [
             parcel.extent_row(parcel.DOCUMENT, n, extent, one.id)
-            for n, (one, extent) in enumerate(zip(notice.documents, drop.documents, strict=True))
+            for n, (one, extent) in enumerate(pairs)
         ]
-        kept = parcel.content(notice)
-        payloads.append(self._stored(drop, segment, parcel.CONTENT, kept)[0])
-        sealed = self._sealed(drop, digests, now)
-        made = None
+        payloads.append(self._stored(drop, segment, parcel.CONTENT, parcel.content(notice))[0])
+        made, sealed = None, self._sealed(drop, facts.documents, now)
         if sealed is not None:
             row, extent = self._stored(drop, segment, parcel.SEALED, sealed)
             payloads.append(row)
@@ -129,6 +116,21 @@ class Preparer:
             deadline=retry.deadline(starts, give_up, notice.obsolete_after),
             key_wrapped=self.vault.wrap(drop.key, drop.delivery_key.encode("ascii")),
         )
+
+
+def _facts(drop: Acceptable, now: datetime) -> Facts:
+    notice = drop.opened.notice
+    return Facts(
+        message_id=notice.message_id,
+        case_reference=notice.case_reference,
+        scheme=drop.scheme,
+        address=drop.address,
+        documents=tuple(
+            DocumentDigest(id=one.id, handed_in=extent.sha256, size=extent.size)
+            for one, extent in zip(notice.documents, drop.documents, strict=True)
+        ),
+        accepted_at=now,
+    )
 
 
 def _first_state(*, sealed: bool, told: bool) -> State:

@@ -98,15 +98,44 @@ def start(
     """
     if not rows:
         return []
-    ids = [row[0] for row in rows]
-    counts: dict[int, int] = {
-        row.notice_id: row.n
-        for row in tx.connection.execute(
-            sa.select(attempt.c.notice_id, sa.func.max(attempt.c.n).label("n"))
-            .where(attempt.c.notice_id.in_(ids))
-            .group_by(attempt.c.notice_id)
+    counts = _counts(tx.connection, [row[0] for row in rows])
+    _lease(tx, term, rows)
+    values = [
+        {
+            "notice_id": number,
+            "n": counts.get(number, 0) + 1,
+            "operation": operation,
+            "worker": term.worker,
+            "fence": fence + 1,
+            "started_at": now,
+        }
+        for number, fence, _, operation in rows
+    ]
+    statement = sa.insert(attempt).returning(attempt.c.id, sort_by_parameter_order=True)
+    made = [row.id for row in tx.connection.execute(statement, values)]
+    return [
+        Lease(
+            notice_id=number,
+            attempt_id=own,
+            n=counts.get(number, 0) + 1,
+            fence=fence + 1,
+            operation=operation,
+            started_at=now,
         )
-    }
+        for own, (number, fence, _, operation) in zip(made, rows, strict=True)
+    ]
+
+
+def _counts(connection: sa.Connection, notice_ids: Sequence[int]) -> dict[int, int]:
+    rows = connection.execute(
+        sa.select(attempt.c.notice_id, sa.func.max(attempt.c.n).label("n"))
+        .where(attempt.c.notice_id.in_(notice_ids))
+        .group_by(attempt.c.notice_id)
+    )
+    return {row.notice_id: row.n for row in rows}
+
+
+def _lease(tx: Transaction, term: Term, rows: Sequence[tuple[int, int, bool, str]]) -> None:
     tx.connection.execute(
         sa.update(notice)
         .where(notice.c.id == sa.bindparam("of"))
@@ -122,30 +151,6 @@ def start(
             for number, fence, suspect, _ in rows
         ],
     )
-    statement = sa.insert(attempt).returning(attempt.c.id, sort_by_parameter_order=True)
-    values = [
-        {
-            "notice_id": number,
-            "n": counts.get(number, 0) + 1,
-            "operation": operation,
-            "worker": term.worker,
-            "fence": fence + 1,
-            "started_at": now,
-        }
-        for number, fence, _, operation in rows
-    ]
-    made = [row.id for row in tx.connection.execute(statement, values)]
-    return [
-        Lease(
-            notice_id=number,
-            attempt_id=own,
-            n=counts.get(number, 0) + 1,
-            fence=fence + 1,
-            operation=operation,
-            started_at=now,
-        )
-        for own, (number, fence, _, operation) in zip(made, rows, strict=True)
-    ]
 
 
 def free_still(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, int]:
@@ -252,6 +257,15 @@ def step(
             lease_boot=None,
             fence=notice.c.fence + 1,
         )
+    )
+
+
+def hasten(tx: Transaction, notice_id: int, now: datetime) -> None:
+    """Make a waiting notice due now."""
+    tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == notice_id, notice.c.lease_owner.is_(None))
+        .values(due_at=now)
     )
 
 

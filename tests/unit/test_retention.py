@@ -12,7 +12,7 @@ from hub.journal import Journal, attempts, handouts, payloads, taking
 from hub.journal.tables import drop, entry, notice, payload
 from hub.model import State
 from hub.spool import Claim, Spool
-from hub.vault import Vault
+from hub.vault import Vault, new_key
 from tests.unit.spools import (
     TurnedClock,
     add_notice,
@@ -61,7 +61,7 @@ def add_notices(
     with vault.segment() as segment:
         ids = {}
         for number in numbers:
-            extent = segment.add(vault.new_key(), b"document", [b"text"], 100)
+            extent = segment.add(new_key(), b"document", [b"text"], 100)
             items = (
                 taking.NewPayload(
                     item="document",
@@ -197,7 +197,7 @@ def test_segments_that_no_row_names_are_removed_and_no_others(
 ) -> None:
     add_notices(journal, vault, clock, 1)
     with vault.segment() as segment:  # and then the hub died before its commit
-        segment.add(vault.new_key(), b"document", [b"text"], 100)
+        segment.add(new_key(), b"document", [b"text"], 100)
         segment.sync()
         assert retention.remove_unused_segments(journal, vault) == 0  # it is being written
     assert len(list(vault.segments())) == 2

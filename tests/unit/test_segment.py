@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hub.durable import Disk
 from hub.errors import HubError, StorageFailed
 from hub.segment import MAGIC
-from hub.vault import Extent, TooLong, Vault
+from hub.vault import Extent, TooLong, Vault, new_key
 from postfach_mailbox.cipher import CHUNK
 from tests.full_disk import file_size_limit
 
@@ -45,7 +45,7 @@ def get(vault: Vault, extent: Extent, key: bytes) -> bytes:
 
 def test_the_second_digest_is_made_only_when_asked_for(vault: Vault) -> None:
     with vault.segment() as segment:
-        assert segment.add(vault.new_key(), b"c", [b"text"], LIMIT).sha512 is None
+        assert segment.add(new_key(), b"c", [b"text"], LIMIT).sha512 is None
 
 
 DOCUMENTS = st.lists(
@@ -77,7 +77,7 @@ def test_a_document_that_fails_leaves_those_before_and_after_it_whole(
     kept: list[tuple[Extent, bytes, bytes]] = []
     with vault.segment() as segment:
         for size, fate in documents:
-            key = vault.new_key()
+            key = new_key()
             try:
                 extent = segment.add(key, b"c", source(size, fate), LIMIT)
             except (TooLong, SourceFailed):
@@ -95,9 +95,9 @@ def test_a_document_that_fails_leaves_those_before_and_after_it_whole(
 @pytest.mark.parametrize("size", [0, 1, CHUNK])
 def test_a_document_just_as_long_as_allowed_is_taken(vault: Vault, size: int) -> None:
     with vault.segment() as segment:
-        assert segment.add(vault.new_key(), b"c", [bytes(size)], size).size == size
+        assert segment.add(new_key(), b"c", [bytes(size)], size).size == size
         with pytest.raises(TooLong, match=f"more than {size} bytes"):
-            segment.add(vault.new_key(), b"c", [bytes(size), b"x"], size)
+            segment.add(new_key(), b"c", [bytes(size), b"x"], size)
 
 
 def test_a_batch_costs_one_barrier(vault: Vault, disk: Disk) -> None:
@@ -107,7 +107,7 @@ def test_a_batch_costs_one_barrier(vault: Vault, disk: Disk) -> None:
         before = disk.barriers.total
         with vault.segment() as segment:
             for _ in range(50):
-                segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+                segment.add(new_key(), b"c", [b"text"], LIMIT)
             segment.sync()
         assert disk.barriers.total - before == 1
 
@@ -116,7 +116,7 @@ def test_without_syncfs_file_and_folders_are_synced(tmp_path: Path) -> None:
     disk = Disk(use_syncfs=False)
     vault = Vault(tmp_path, MASTER, disk)
     with vault.segment() as segment:
-        segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+        segment.add(new_key(), b"c", [b"text"], LIMIT)
         segment.sync()
     assert disk.barriers.fsync == 3
     vault.close()
@@ -132,7 +132,7 @@ def test_a_batch_without_documents_makes_no_file_and_no_barrier(vault: Vault, di
 def test_files_and_folders_are_the_hubs_alone(vault: Vault) -> None:
     before = os.umask(0)
     with vault.segment() as segment:
-        segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+        segment.add(new_key(), b"c", [b"text"], LIMIT)
         segment.sync()
     os.umask(before)
     modes = {stat.S_IMODE(path.stat().st_mode) for path in files(vault)}
@@ -142,7 +142,7 @@ def test_files_and_folders_are_the_hubs_alone(vault: Vault) -> None:
 
 def test_a_segment_left_before_its_sync_is_thrown_away(vault: Vault) -> None:
     with vault.segment() as segment:
-        segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+        segment.add(new_key(), b"c", [b"text"], LIMIT)
     assert files(vault) == []
 
 
@@ -150,7 +150,7 @@ def test_a_segment_left_by_an_error_after_its_sync_stays(vault: Vault) -> None:
     """The commit may have happened before the error did."""
     segment = vault.segment()
     with suppress(SourceFailed), segment:
-        segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+        segment.add(new_key(), b"c", [b"text"], LIMIT)
         segment.sync()
         raise SourceFailed
     assert list(vault.segments()) == [segment.id]
@@ -158,7 +158,7 @@ def test_a_segment_left_by_an_error_after_its_sync_stays(vault: Vault) -> None:
 
 def test_a_segment_may_be_thrown_away_after_its_sync_too(vault: Vault) -> None:
     with vault.segment() as segment:
-        segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+        segment.add(new_key(), b"c", [b"text"], LIMIT)
         segment.sync()
         segment.discard()
         segment.discard()
@@ -169,7 +169,7 @@ def test_a_segment_is_synced_once_and_then_takes_no_more(vault: Vault) -> None:
     with vault.segment() as segment:
         segment.sync()
         with pytest.raises(ValueError, match="takes no more"):
-            segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+            segment.add(new_key(), b"c", [b"text"], LIMIT)
         with pytest.raises(ValueError, match="synced once"):
             segment.sync()
 
@@ -184,7 +184,7 @@ class FailingDisk(Disk):
 def test_a_sync_that_failed_is_not_tried_again_and_leaves_nothing(tmp_path: Path) -> None:
     vault = Vault(tmp_path, MASTER, FailingDisk())
     with vault.segment() as segment:
-        segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+        segment.add(new_key(), b"c", [b"text"], LIMIT)
         with pytest.raises(StorageFailed):
             segment.sync()
         with pytest.raises(ValueError, match="synced once"):
@@ -194,7 +194,7 @@ def test_a_sync_that_failed_is_not_tried_again_and_leaves_nothing(tmp_path: Path
 
 
 def test_a_disk_that_is_full_costs_only_the_document_that_met_it(vault: Vault) -> None:
-    key = vault.new_key()
+    key = new_key()
     with vault.segment() as segment:
         first = segment.add(key, b"c", [b"first"], LIMIT)
         with file_size_limit(CHUNK), pytest.raises(StorageFailed, match="EFBIG"):
@@ -210,6 +210,6 @@ def test_a_vault_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     segment = vault.segment()
     (tmp_path / segment.id[:2]).write_bytes(b"no folder")
     with pytest.raises(HubError):
-        segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+        segment.add(new_key(), b"c", [b"text"], LIMIT)
     segment.discard()
     vault.close()

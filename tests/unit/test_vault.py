@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hub.durable import Disk
 from hub.errors import ConfigError, NoPermission, StorageFailed
 from hub.segment import MAGIC
-from hub.vault import Damaged, Extent, Vault, load_master_key
+from hub.vault import Damaged, Extent, Vault, load_master_key, new_key
 from postfach_mailbox.cipher import CHUNK, blob_length
 
 MASTER = bytes(range(32))
@@ -52,7 +52,7 @@ def get(vault: Vault, extent: Extent, key: bytes, context: bytes = b"c") -> byte
 
 
 def test_a_document_comes_back_with_its_size_and_digests(vault: Vault) -> None:
-    key, data = vault.new_key(), os.urandom(CHUNK + 5)
+    key, data = new_key(), os.urandom(CHUNK + 5)
     with vault.segment() as segment:
         extent = segment.add(key, b"notice 1", [data[:9], data[9:]], LIMIT, sha512=True)
         segment.sync()
@@ -68,7 +68,7 @@ def test_a_document_comes_back_with_its_size_and_digests(vault: Vault) -> None:
 
 
 def test_a_document_is_a_stream_that_seeks(vault: Vault) -> None:
-    key = vault.new_key()
+    key = new_key()
     with vault.read(put(vault, key, b"0123456789"), key, b"c") as stream:
         assert stream.seekable()
         stream.seek(-3, os.SEEK_END)
@@ -76,7 +76,7 @@ def test_a_document_is_a_stream_that_seeks(vault: Vault) -> None:
 
 
 def test_no_clear_text_lies_in_the_vault(vault: Vault) -> None:
-    put(vault, vault.new_key(), b"canary " * 20_000)
+    put(vault, new_key(), b"canary " * 20_000)
     assert b"canary" not in b"".join(path.read_bytes() for path in files(vault))
 
 
@@ -126,16 +126,16 @@ def test_a_key_wrapped_by_another_master_key_names_both(vault: Vault, tmp_path: 
 
 
 def test_another_key_or_context_opens_nothing(vault: Vault) -> None:
-    key = vault.new_key()
+    key = new_key()
     extent = put(vault, key, b"text")
     with pytest.raises(Damaged):
         vault.read(extent, key, b"other")
     with pytest.raises(Damaged):
-        vault.read(extent, vault.new_key(), b"c")
+        vault.read(extent, new_key(), b"c")
 
 
 def test_reading_leaves_no_descriptor_open(vault: Vault) -> None:
-    key = vault.new_key()
+    key = new_key()
     extent = put(vault, key, b"text")
     before = len(list(Path("/proc/self/fd").iterdir()))
     get(vault, extent, key)
@@ -149,7 +149,7 @@ def test_reading_leaves_no_descriptor_open(vault: Vault) -> None:
 
 
 def test_the_child_gets_a_descriptor_that_cannot_write(vault: Vault) -> None:
-    extent = put(vault, vault.new_key(), b"text")
+    extent = put(vault, new_key(), b"text")
     fd = vault.open(extent.segment)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(fd, b"x")
@@ -157,7 +157,7 @@ def test_the_child_gets_a_descriptor_that_cannot_write(vault: Vault) -> None:
 
 
 def test_a_segment_that_is_gone_or_another_file_is_damaged(vault: Vault) -> None:
-    key = vault.new_key()
+    key = new_key()
     extent = put(vault, key, b"text")
     (path,) = files(vault)
     path.write_bytes(b"something else, long enough to have been a magic")
@@ -177,7 +177,7 @@ def test_an_id_that_is_none_is_never_used_as_a_path(vault: Vault, name: str) -> 
 
 
 def test_a_link_in_the_vault_is_not_followed(vault: Vault, tmp_path: Path) -> None:
-    extent = put(vault, vault.new_key(), b"text")
+    extent = put(vault, new_key(), b"text")
     (path,) = files(vault)
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
@@ -186,10 +186,10 @@ def test_a_link_in_the_vault_is_not_followed(vault: Vault, tmp_path: Path) -> No
 
 
 def test_all_segments_are_found_but_those_being_written(vault: Vault) -> None:
-    put_ids = {put(vault, vault.new_key(), b"text").segment for _ in range(5)}
+    put_ids = {put(vault, new_key(), b"text").segment for _ in range(5)}
     (vault.path / "00" / "stray.txt").write_bytes(b"")
     with vault.segment() as segment:
-        segment.add(vault.new_key(), b"c", [b"text"], LIMIT)
+        segment.add(new_key(), b"c", [b"text"], LIMIT)
         assert set(vault.segments()) == put_ids
         segment.sync()
         assert set(vault.segments()) == put_ids  # its commit is still to come
@@ -204,7 +204,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from hub.durable import Disk
-from hub.vault import Vault
+from hub.vault import Vault, new_key
 vault = Vault(Path(sys.argv[1]), bytes(32), Disk())
 with vault.segment() as segment:
     segment.add(bytes(32), b"c", [b"text"], 100)
@@ -230,7 +230,7 @@ def test_the_segment_of_a_killed_process_is_found_once_it_is_dead(vault: Vault) 
 
 
 def test_what_is_left_of_one_who_died_while_making_a_segment_is_removed(vault: Vault) -> None:
-    extent = put(vault, vault.new_key(), b"text")
+    extent = put(vault, new_key(), b"text")
     (vault.path / "00" / f"{'0' * 32}.seg.new").write_bytes(MAGIC)
     assert list(vault.segments()) == [extent.segment]
     assert len(files(vault)) == 1

@@ -1,0 +1,58 @@
+"""The command `hub`: results to stdout, messages to stderr, exit codes of sysexits.h.
+
+The commands' modules import Click alone; what a command needs of the hub is imported when it runs,
+so that `hub --help` answers at once.
+"""
+
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from hub.cli.checking import config, doctor
+from hub.cli.notices import list_notices, retry, status
+from hub.cli.receipts import receipt
+from hub.cli.running import init, run, submit
+from hub.errors import ConfigError, HubError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("postfach-hub"), prog_name="hub")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    help="hub.toml; else the environment's HUB_CONFIG, else ./hub.toml.",
+)
+@click.pass_context
+def hub(context: click.Context, file: Path | None) -> None:
+    """Take official notices over, seal them, deposit them in mailboxes, prove it."""
+    context.obj = file or Path(os.environ.get("HUB_CONFIG", "hub.toml"))
+
+
+for command in (init, config, doctor, run, submit, status, list_notices, retry, receipt):
+    hub.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code; a bug keeps its traceback."""
+    try:
+        code = hub.main(args=arguments, prog_name="hub", standalone_mode=False)
+    except ConfigError as error:
+        for line in error.errors:
+            click.echo(f"hub: {line}", err=True)
+        sys.exit(error.exit_code)
+    except HubError as error:
+        click.echo(f"hub: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(64)  # EX_USAGE
+    except click.Abort:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(74)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,67 @@
+"""`hub config` and `hub doctor`."""
+
+from pathlib import Path
+
+import click
+
+from hub.cli.output import as_json, load, show
+
+
+@click.group()
+def config() -> None:
+    """Check and show hub.toml."""
+
+
+@config.command()
+@click.pass_obj
+def check(file: Path) -> None:
+    """Read hub.toml and name all its errors at once; change nothing."""
+    found = load(file)
+    procedures = sum(len(one.procedures) for one in found.tenants.values())
+    click.echo(
+        f"{file}: ok; {len(found.tenants)} tenants, {procedures} procedures,"
+        f" {len(found.mailboxes)} mailboxes"
+    )
+
+
+@config.command("show")
+@as_json
+@click.pass_obj
+def show_config(file: Path, in_json: bool) -> None:
+    """Print every setting in effect, and where its value came from."""
+    found = load(file)
+    if in_json:
+        show([{"key": s.key, "value": s.value, "origin": s.origin} for s in found.settings])
+        return
+    for setting in found.settings:
+        click.echo(f"{setting.key} = {setting.value}   # {setting.origin}")
+
+
+@click.command()
+@as_json
+@click.pass_context
+def doctor(context: click.Context, in_json: bool) -> None:
+    """Look at everything a hub needs: what is wrong, why it matters, what to do."""
+    from hub import doctor as examination
+
+    findings = examination.examine(load(context.obj))
+    if in_json:
+        show(
+            [
+                {
+                    "subject": one.subject,
+                    "ok": one.ok,
+                    "what": one.what,
+                    "why": one.why,
+                    "fix": one.fix,
+                }
+                for one in findings
+            ]
+        )
+    else:
+        for one in findings:
+            click.echo(f"{'ok  ' if one.ok else 'BAD '} {one.subject}: {one.what}")
+            if not one.ok:
+                click.echo(f"       why it matters: {one.why}")
+                click.echo(f"       what to do:     {one.fix}")
+    context.exit(0 if all(one.ok for one in findings) else 69)

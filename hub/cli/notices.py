@@ -1,0 +1,134 @@
+"""`hub status`, `hub list`, `hub retry`: where notices are, and trying one now."""
+
+import os
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hub.cli.output import as_json, journal, load, moment, show
+from hub.errors import DataInvalid, UsageError
+
+if TYPE_CHECKING:
+    from hub.config import Config
+    from hub.journal import Row
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@click.command()
+@click.argument("message_id")
+@click.option("--watch", is_flag=True, help="Follow it until its final state.")
+@as_json
+@click.pass_obj
+def status(file: Path, message_id: str, watch: bool, in_json: bool) -> None:
+    """Say where a notice is, every attempt, and what comes next."""
+    from hub.app.wake import Wake
+
+    config, wake, last = load(file), Wake(), ""
+    wake.on_termination()
+    while True:
+        found = _status(config, message_id)
+        if (shown := str(found)) != last:
+            last = shown
+            if in_json:
+                show(found)
+            else:
+                for one in found:
+                    _print(one)
+        if not watch or wake.terminations or all(one["final_at"] for one in found):
+            return
+        wake.wait((), 1.0)
+
+
+def _status(config: "Config", message_id: str) -> list[dict[str, Any]]:
+    from hub.journal import questions
+
+    with journal(config) as opened, opened.read() as connection:
+        return [
+            questions.story(connection, row)
+            for row in questions.by_message_id(connection, message_id)
+        ]
+
+
+def _print(one: dict[str, Any]) -> None:
+    click.echo(f"{one['message_id']}  {one['tenant']}/{one['procedure']}  {one['state']}")
+    click.echo(f"  mailbox   {one['mailbox']} ({one['scheme']}: {one['address']})")
+    click.echo(f"  accepted  {moment(one['accepted_at'])}, tried until {moment(one['deadline'])}")
+    for attempt in one["attempts"]:
+        code = f" {attempt['code']}" if attempt["code"] else ""
+        click.echo(
+            f"  attempt {attempt['n']}  {moment(attempt['started_at'])}"
+            f"  {attempt['outcome'] or 'under way'}{code}"
+        )
+    for receipt in one["receipts"]:
+        fetched = moment(receipt["confirmed_at"]) if receipt["confirmed_at"] else "not fetched yet"
+        click.echo(f"  receipt   {receipt['file']}  {fetched}")
+    click.echo(f"  next      {one['next']}")
+
+
+@click.command("list")
+@click.option("--state", help="Only this state, as SEALED or FAILED.")
+@click.option("--tenant", help="Only this tenant.")
+@click.option("--older", help="Only accepted longer ago than this, as 2h or 3d.")
+@as_json
+@click.pass_obj
+def list_notices(
+    file: Path,
+    state: str | None,
+    tenant: str | None,
+    older: str | None,
+    in_json: bool,
+) -> None:
+    """List notices, the oldest first."""
+    from hub.clock import system_clock
+    from hub.journal import questions
+
+    before = system_clock().now() - _duration(older) if older else None
+    with journal(load(file)) as opened, opened.read() as connection:
+        rows = questions.listed(connection, state and state.upper(), tenant, before)
+    if in_json:
+        show([_brief(row) for row in rows])
+        return
+    for row in rows:
+        click.echo(
+            f"{moment(row.accepted_at)}  {row.state:<10}  {row.tenant}/{row.procedure}"
+            f"  {row.mailbox}  {row.message_id}"
+        )
+    click.echo(f"{len(rows)} notices", err=True)
+
+
+def _brief(row: "Row") -> dict[str, object]:
+    keys = ("message_id", "tenant", "procedure", "mailbox", "state", "accepted_at", "due_at")
+    return {key: getattr(row, key) for key in keys}
+
+
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if not found:
+        raise UsageError("not a duration", where="--older", fix="Write it as 90s, 10m, 2h or 3d")
+    return timedelta(seconds=int(found[1]) * UNITS[found[2]])
+
+
+@click.command()
+@click.argument("message_id")
+@click.pass_obj
+def retry(file: Path, message_id: str) -> None:
+    """Try a waiting notice now; in doubt only where sending again cannot deposit it twice."""
+    from hub.clock import system_clock
+    from hub.journal import attempts, questions
+
+    now: datetime = system_clock().now()
+    with journal(load(file)) as opened, opened.write() as tx:
+        for row in questions.by_message_id(tx.connection, message_id):
+            if not questions.may_retry(tx.connection, row):
+                raise DataInvalid(
+                    f"it is {row.state} and cannot simply be sent again",
+                    where=message_id,
+                    fix="hub status says what it waits for",
+                )
+            attempts.hasten(tx, row.id, now)
+            tx.note(row.id, "notice.hastened", now, message_id=row.message_id, user=os.getuid())
+    click.echo(f"{message_id}: due now; a running hub tries it, or: hub run --once")

@@ -1,0 +1,51 @@
+"""What commands share: reading hub.toml, opening the journal, printing for people or as JSON."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hub.config import Config
+    from hub.journal import Journal
+
+as_json = click.option("--json", "in_json", is_flag=True, help="Print JSON, keys in English.")
+
+
+def load(file: Path) -> "Config":
+    """Return the configuration. Raises ConfigError."""
+    from hub.config import load as read
+
+    return read(file, os.environ)
+
+
+@contextmanager
+def journal(config: "Config") -> Iterator["Journal"]:
+    """Open the hub's journal; it must be there."""
+    from hub.clock import system_clock
+    from hub.journal import open_journal
+
+    opened = open_journal(config.hub.database_file, system_clock())
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def show(value: object) -> None:
+    """Print a value as JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def moment(at: datetime | None) -> str:
+    """Return a time as people read it, in UTC; `-` for none."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC") if at else "-"

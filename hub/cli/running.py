@@ -1,0 +1,93 @@
+"""`hub init`, `hub submit`, `hub run`."""
+
+import secrets
+import sys
+from pathlib import Path
+
+import click
+
+from hub.cli.output import load
+from hub.errors import HubError, TryLater
+
+TICK = 1.0  # seconds
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def init(directory: Path) -> None:
+    """Make a hub for trying out in DIRECTORY: hub.toml, spool, mailboxes, keys, an example."""
+    from hub import starter
+    from hub.clock import system_clock
+
+    made = starter.init(directory, system_clock().now())
+    click.echo(f"made {made.config}, keys and certificate for trying out, and an example notice.")
+    click.echo("Next:")
+    click.echo(f"  hub --config {made.config} submit {made.notice} --to {made.procedure}")
+    click.echo(f"  hub --config {made.config} run --once --announce")
+
+
+@click.command()
+@click.argument("envelope", type=click.Path(path_type=Path))
+@click.option("--to", "place", required=True, metavar="TENANT/PROCEDURE", help="Which spool.")
+@click.option(
+    "--document",
+    "documents",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A document that the envelope references; else it is looked for beside the envelope.",
+)
+@click.pass_obj
+def submit(file: Path, envelope: Path, place: str, documents: tuple[Path, ...]) -> None:
+    """Hand a notice in: documents first, then the envelope, by rename."""
+    from hub import submission
+
+    name = submission.submit(load(file), envelope, place, documents)
+    click.echo(f"handed in as {place}/in/{name}")
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Work what is there and due now, then end.")
+@click.option("--announce", is_flag=True, help="Print what became durable, a line each.")
+@click.pass_obj
+def run(file: Path, once: bool, announce: bool) -> None:  # Click's flags
+    """Run the hub: take notices, deposit them, write receipts."""
+    from hub import telemetry
+    from hub.app import worker
+    from hub.app.loop import run as work
+    from hub.app.wake import Wake
+    from hub.clock import system_clock
+
+    telemetry.set_up(sys.stderr)
+    config, clock, wake = load(file), system_clock(), Wake()
+    wake.on_termination()
+    with worker(config, clock, f"w{secrets.token_hex(8)}") as parts:
+        try:
+            work(parts, wake, _announce if announce else _silent, once=once)
+        except HubError as error:
+            if not once:
+                raise
+            raise TryLater(
+                f"the run cannot go on ({error})",
+                where=str(config.file),
+                fix="Mend the cause and run it again; nothing that was confirmed is lost",
+            ) from error
+        if once:
+            _count_open(config.file, parts.journal)
+
+
+def _announce(line: str) -> None:
+    click.echo(line)
+
+
+def _silent(_line: str) -> None:
+    return
+
+
+def _count_open(file: Path, journal: object) -> None:
+    from hub.journal import Journal, questions
+
+    assert isinstance(journal, Journal)  # noqa: S101  # named so late to keep --help quick
+    with journal.read() as connection:
+        counts = questions.open_by_state(connection)
+    for state, count in counts.items():
+        click.echo(f"hub: {file}: {count} open, {state}", err=True)

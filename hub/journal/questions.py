@@ -1,0 +1,136 @@
+"""What people ask: where a notice is, what is open, what waits for somebody."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.errors import DataInvalid
+from hub.journal.attempts import history
+from hub.journal.tables import Row, drop, handout, mailbox, notice, receipt
+from hub.model import State
+from hub.transition import depositable
+from postfach_mailbox import Capabilities, Repeat
+
+LIST_LIMIT = 10_000
+
+
+def by_message_id(connection: sa.Connection, message_id: str) -> Sequence[Row]:
+    """Return the notices of a MessageID, one for each tenant that has it.
+
+    Raises DataInvalid when there is none.
+    """
+    found = connection.execute(
+        sa.select(notice).where(notice.c.message_key == message_id.lower())
+    ).all()
+    if not found:
+        raise DataInvalid(
+            "the journal knows no such notice",
+            where=message_id,
+            fix="hub list names those it knows; a refused drop has none",
+        )
+    return found
+
+
+def story(connection: sa.Connection, row: Row) -> dict[str, Any]:
+    """Return all that is known of a notice, in plain values; no payload, no names."""
+    keys = ("message_id", "tenant", "procedure", "mailbox", "scheme", "address", "state")
+    times = ("accepted_at", "due_at", "deadline", "final_at", "erased_at", "held_at")
+    attempts = [
+        {
+            key: getattr(one, key)
+            for key in ("n", "operation", "started_at", "ended_at", "outcome", "code")
+        }
+        for one in history(connection, [row.id]).get(row.id, [])
+    ]
+    return (
+        {key: getattr(row, key) for key in (*keys, *times)}
+        | {"held_reason": row.held_reason, "attempts": attempts}
+        | {"receipts": _receipts(connection, row.id), "next": _next(row)}
+    )
+
+
+def _receipts(connection: sa.Connection, notice_id: int) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        sa.select(handout, receipt.c.suffix, receipt.c.receipt_id, receipt.c.outcome)
+        .join(receipt, receipt.c.id == handout.c.receipt)
+        .where(receipt.c.notice_id == notice_id)
+        .order_by(handout.c.id)
+    )
+    return [
+        {
+            "receipt_id": row.receipt_id,
+            "outcome": row.outcome,
+            "file": f"{row.tenant}/{row.procedure}/out/{row.stem}.{row.nn:02d}.{row.suffix}.xml",
+            "written_at": row.written_at,
+            "confirmed_at": row.confirmed_at,
+        }
+        for row in rows
+    ]
+
+
+def _next(row: Row) -> str:
+    state = State(row.state)
+    if state.final:
+        return "nothing: this state is final"
+    if state is State.ACCEPTED:
+        return "is sealed as soon as the seal is at hand"
+    if state is State.HELD:
+        waits = {
+            "mailbox": "the mailbox is in order again",
+            "capabilities": "the mailbox has told what it can do",
+        }
+        return f"held until {waits.get(row.held_reason, 'a person frees it')}"
+    if row.lease_owner:
+        return "an attempt is under way"
+    if row.due_at is None:
+        return f"a person or the mailbox says what became of it; unresolved at {row.deadline}"
+    return f"next attempt at {row.due_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def listed(
+    connection: sa.Connection, state: str | None, tenant: str | None, before: datetime | None
+) -> Sequence[Row]:
+    """Return notices, the oldest first, at most LIST_LIMIT."""
+    wanted = sa.select(notice).order_by(notice.c.accepted_at, notice.c.id).limit(LIST_LIMIT)
+    if state:
+        wanted = wanted.where(notice.c.state == state)
+    if tenant:
+        wanted = wanted.where(notice.c.tenant == tenant)
+    if before:
+        wanted = wanted.where(notice.c.accepted_at <= before)
+    return connection.execute(wanted).all()
+
+
+def open_by_state(connection: sa.Connection) -> dict[str, int]:
+    """Return how many notices are open, by state."""
+    rows = connection.execute(
+        sa.select(notice.c.state, sa.func.count().label("count"))
+        .where(sa.text("open = 1"))
+        .group_by(notice.c.state)
+        .order_by(notice.c.state)
+    )
+    return {row.state: row._mapping["count"] for row in rows}  # noqa: SLF001  # `count` is a method
+
+
+def may_retry(connection: sa.Connection, row: Row) -> bool:
+    """Return whether a notice may be sent now: in doubt only to an IDEMPOTENT mailbox."""
+    told = connection.scalar(sa.select(mailbox.c.capabilities).where(mailbox.c.name == row.mailbox))
+    repeat = Capabilities.model_validate_json(told).repeat if told else Repeat.NEITHER
+    return State(row.state) in depositable(repeat)
+
+
+def stuck(connection: sa.Connection) -> Sequence[Row]:
+    """Return the files in `in/` that were refused and cannot be moved."""
+    return connection.execute(sa.select(drop).where(drop.c.kind == "stuck")).all()
+
+
+def oldest_open(connection: sa.Connection) -> datetime | None:
+    """Return when the oldest open notice was accepted."""
+    found: datetime | None = connection.scalar(
+        sa.select(sa.func.min(notice.c.accepted_at, type_=notice.c.accepted_at.type)).where(
+            sa.text("open = 1")
+        )
+    )
+    return found
