@@ -150,16 +150,22 @@ class Loop:
                 break
             self.wait(min(TICK, until - clock.elapsed()))
             parts.dispatch.poll()
-            self._finished(parts.dispatch.finish())
-            self._hand_out()
+            self._write_what_landed()
         for line in parts.dispatch.lines.values():
             line.host.stop(0.0 if parts.dispatch.flights else 1.0)
         parts.dispatch.lost()
-        self._finished(parts.dispatch.finish())
-        self._hand_out()
-        parts.outbound.flush()
+        self._write_what_landed()
         with parts.journal.write() as tx:
             workers.end(tx, parts.worker, clock.now())
+
+    def _write_what_landed(self) -> None:
+        """Write results, receipts and marks; what fails is found again at the next start."""
+        try:
+            self._finished(self.parts.dispatch.finish())
+            self._hand_out()
+            self.parts.outbound.flush()
+        except HubError as error:
+            logger().error("the end is not written", exc_info=error)
 
     def _bury(self) -> None:
         """Take over what workers of this machine left that are dead."""

@@ -119,15 +119,14 @@ class Dispatch:
             self.air.hear(line)
 
     def finish(self) -> Finished:
-        """Write what has landed: one commit. Raises StorageFailed; what was not written stays."""
+        """Write what has landed: one commit.
+
+        Raises StorageFailed, SealUnavailable; then nothing is written, and all of it stays.
+        """
         finished, batch = Finished(), list(self.air.landed)
         if not batch:
             return finished
-        try:
-            written = self.results.write(batch)
-        except SealUnavailable as error:  # nothing is written unsealed: it waits with its outcome
-            logger().error("results wait for the seal", count=len(batch), exc_info=error)
-            return finished
+        written = self.results.write(batch)
         self.air.landed.clear()
         for name in written.opened:
             self.lines[name].circuit_open = True
@@ -175,7 +174,11 @@ class Dispatch:
         now = clock.elapsed()
         if line.restart_at is not None and now >= line.restart_at:
             line.restart_at = None
-            line.host.start()
+            try:
+                line.host.start()
+            except OSError as error:  # no process to be had now: later
+                logger().error("mailbox does not start", mailbox=line.name, exc_info=error)
+                line.died(now)
         if not line.circuit_open:
             return
         with journal.write() as tx:

@@ -104,8 +104,17 @@ class Intake:
         while self.names and len(batch) < BATCH:
             self._claim(*self.names.popleft(), batch, refusals)
         if not batch and not refusals and self.singles:
-            batch.append(self.singles.popleft())
+            batch.extend(self._left_to_do(self.singles.popleft()))
         return self._work(batch, refusals) if batch or refusals else None
+
+    def _left_to_do(self, work: Work) -> list[Work]:
+        """Return a drop unless the commit that seemed to fail holds it already."""
+        with self.taker.committer.journal.read() as connection:
+            kinds = taking.kinds(connection, [work.claim.id])
+        if not kinds:
+            return [work]
+        self._settle([work], reject=kinds[work.claim.id] == taking.REFUSED)
+        return []
 
     def _claim(self, spool: Spool, name: bytes, batch: list[Work], refusals: list[Refusal]) -> None:
         try:

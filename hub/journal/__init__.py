@@ -27,7 +27,7 @@ from hub import evidence
 from hub.clock import Clock
 from hub.errors import JournalInvalid, StorageFailed
 from hub.journal import database
-from hub.journal.tables import Row, chain, entry, meta
+from hub.journal.tables import Row, chain, entry, meta, worker
 
 __all__ = ["Journal", "Row", "Transaction", "open_journal"]
 
@@ -104,7 +104,7 @@ class Journal:
             found = tx.connection.scalar(sa.select(meta.c.value).where(meta.c.key == "config"))
             if found is None:
                 tx.connection.execute(sa.insert(meta).values(key="config", value=fingerprint))
-            elif found != fingerprint and _others_alive(tx.connection):
+            elif found != fingerprint and self._others_alive(tx.connection):
                 raise JournalInvalid(
                     "another hub works on this database with another hub.toml",
                     where=str(self.path),
@@ -123,6 +123,13 @@ class Journal:
     def close(self) -> None:
         """Close the database."""
         self._engine.dispose()
+
+    def _others_alive(self, connection: sa.Connection) -> bool:
+        """Return whether a worker of this boot that has not ended still has its process."""
+        wanted = sa.select(worker.c.pid).where(
+            worker.c.ended_at.is_(None), worker.c.boot_id == self._clock.boot_id
+        )
+        return any(Path(f"/proc/{pid}").exists() for pid in connection.scalars(wanted))
 
     def _identify(self) -> str:
         with self.write() as tx:
@@ -164,10 +171,3 @@ def open_journal(path: Path, clock: Clock, *, create: bool = False) -> Journal:
     Raises JournalInvalid, CannotCreate, StorageFailed.
     """
     return Journal(database.connect(path, create=create), path, clock)
-
-
-def _others_alive(connection: sa.Connection) -> bool:
-    alive = connection.exec_driver_sql(
-        "SELECT count(*) FROM worker WHERE ended_at IS NULL"
-    ).scalar()
-    return bool(alive)

@@ -1,5 +1,6 @@
 """The journal: its settings, what may be written only once, and that commits are whole."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_a_living_hub_s_database_takes_no_other_configuration(
 ) -> None:
     journal.bind("one")
     with journal.write() as tx:
-        workers.begin(tx, "w1", "boot-1", 1, clock.now())
+        workers.begin(tx, "w1", "boot-1", os.getpid(), clock.now())
     with pytest.raises(JournalInvalid, match=r"another hub\.toml"):
         journal.bind("two")
     with journal.write() as tx:
