@@ -44,6 +44,20 @@ def authority(name: str = "test CA", above: Identity | None = None) -> Identity:
     return issue(name, above, is_ca=True, first=NOW - YEAR, last=NOW + 9 * YEAR)
 
 
+def _usage(*, is_ca: bool, signs: bool, commits: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=signs and not is_ca,
+        content_commitment=commits,
+        key_encipherment=not signs and not commits,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_ca,
+        crl_sign=is_ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def issue(
     name: str,
     above: Identity | None,
@@ -63,17 +77,7 @@ def issue(
     own = key or p256()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     issuer_key = own if above is None else above.key
-    usage = x509.KeyUsage(
-        digital_signature=signs and not is_ca,
-        content_commitment=commits,
-        key_encipherment=not signs and not commits,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=is_ca,
-        crl_sign=is_ca,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    usage = _usage(is_ca=is_ca, signs=signs, commits=commits)
     key_id = x509.SubjectKeyIdentifier.from_public_key(own.public_key())
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     certificate = (

@@ -36,13 +36,8 @@ HUB = "hub.example.mv"
 ANSWER = b'{"letter":"0b6e8f52","provided_at":"2026-02-03T10:06:00Z"}'
 
 
-def receipts(notice: Notice, documents: tuple[DocumentDigest, ...]) -> list[Receipt]:
-    """Return one receipt of each kind that the hub issues, and one that a person decided."""
-    attempts = (
-        Attempt(at=DAY + timedelta(seconds=1), code="DEFERRED"),
-        Attempt(at=DAY + timedelta(minutes=6), code="DEPOSITED"),
-    )
-    deposited = {
+def _deposited(attempts: tuple[Attempt, ...]) -> dict[str, Any]:
+    return {
         "attempts": attempts,
         "deposited_at": DAY + timedelta(minutes=6),
         "deposited_source": "mailbox",
@@ -53,6 +48,15 @@ def receipts(notice: Notice, documents: tuple[DocumentDigest, ...]) -> list[Rece
             ),
         ),
     }
+
+
+def receipts(notice: Notice, documents: tuple[DocumentDigest, ...]) -> list[Receipt]:
+    """Return one receipt of each kind that the hub issues, and one that a person decided."""
+    attempts = (
+        Attempt(at=DAY + timedelta(seconds=1), code="DEFERRED"),
+        Attempt(at=DAY + timedelta(minutes=6), code="DEPOSITED"),
+    )
+    deposited = _deposited(attempts)
     waiting = {"attempts": attempts[:1], "reason": own("NOT_CONFIRMED", "not confirmed yet")}
     failed = {
         "attempts": attempts[:1],
