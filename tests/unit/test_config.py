@@ -42,6 +42,15 @@ def errors(text: str, **environ: str) -> list[str]:
     return list(caught.value.errors)
 
 
+def refusal(text: str, environ: dict[str, str]) -> ConfigError | None:
+    """Return the error that a text gives, None if it gives a Config; others are raised."""
+    try:
+        parse(text, FILE, environ)
+    except ConfigError as error:
+        return error
+    return None
+
+
 def test_what_is_not_set_has_its_default_and_paths_count_from_the_files_folder() -> None:
     whole = config()
     assert whole.hub.database_file == Path("/etc/hub/var/hub.db")

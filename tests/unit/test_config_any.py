@@ -3,19 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.config import parse
-from hub.errors import ConfigError
-from tests.unit.test_config import FILE, GOOD
-
-
-def refusal(text: str, environ: dict[str, str]) -> ConfigError | None:
-    """Return the error that a text gives, None if it gives a Config; others are raised."""
-    try:
-        parse(text, FILE, environ)
-    except ConfigError as error:
-        return error
-    return None
-
+from tests.unit.test_config import GOOD, refusal
 
 TEXTS = st.text(alphabet=st.characters(codec="utf-8"))
 LINES = st.lists(st.sampled_from(GOOD.splitlines()), max_size=30)
