@@ -154,18 +154,30 @@ class Intake:
             found = self.taker.take(batch, refusals)
         except (StorageFailed, SealUnavailable) as error:
             logger().error("batch failed", count=len(batch), exc_info=error)
-            (self.singles if len(batch) > 1 else self.waiting).extend(batch)
+            if len(batch) > 1:
+                self.singles.extend(batch)
+            else:
+                self._wait(batch)
             self._stuck -= {_key(one) for one in refusals}
             return None
         self._keep(found)
         return found.done
 
     def _keep(self, found: Sorted) -> None:
-        self.waiting.extend(found.waiting)
+        self._wait(found.waiting)
+        self.waiting.extend(found.failed)
         self.singles.extend(found.large)
         if found.done:
             self._settle(found.done.finished, reject=False)
             self._settle(found.done.rejected, reject=True)
+
+    def _wait(self, works: Sequence[Work]) -> None:
+        """Keep drops as claims to be tried again; waiting is no crash, so it counts no try."""
+        for work in works:
+            claim = work.claim
+            if claim.tries:
+                claim = work.spool.count_try(claim, none=True)
+            self.waiting.append(Work(spool=work.spool, claim=claim))
 
     def _settle(self, works: Sequence[Work], *, reject: bool) -> None:
         by_spool: dict[int, list[Work]] = {}

@@ -29,6 +29,7 @@ class Sorted:
     repeats: list[Repeat] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     waiting: list[Work] = field(default_factory=list)
+    failed: list[Work] = field(default_factory=list)
     large: list[Work] = field(default_factory=list)
     done: Done | None = None
 
@@ -117,7 +118,7 @@ class Taker:
         except Exception as error:  # noqa: BLE001  # whatever a drop's bytes bring out must not stop the others
             logger().error("drop failed", claim=work.claim.id, exc_info=error)
             counted = Work(spool=work.spool, claim=work.spool.count_try(work.claim))
-            found.waiting.append(counted)
+            found.failed.append(counted)
 
 
 def _take_along(opened: Opened) -> None:

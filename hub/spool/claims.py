@@ -69,6 +69,10 @@ class Claim:
         """Return this claim with one try more."""
         return replace(self, tries=self.tries + 1)
 
+    def untried(self) -> Self:
+        """Return this claim without a try."""
+        return replace(self, tries=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuck:

@@ -162,9 +162,12 @@ class Spool:
         """
         return reading.pieces(self.folders.own, claim.document(n), limit, self.owners, path=path)
 
-    def count_try(self, claim: Claim) -> Claim:
-        """Count, durably, that a crash has this drop worked alone. Raises StorageFailed."""
-        counted, own = claim.tried(), self.folders.own
+    def count_try(self, claim: Claim, *, none: bool = False) -> Claim:
+        """Count, durably, that a crash has this drop worked alone. Raises StorageFailed.
+
+        none: count no try any more, since the drop was worked and merely waits
+        """
+        counted, own = claim.untried() if none else claim.tried(), self.folders.own
         try:
             os.rename(claim.file, counted.file, src_dir_fd=own, dst_dir_fd=own)
         except OSError as error:
