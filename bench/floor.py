@@ -240,7 +240,7 @@ def run(folder: Path, notices: int) -> cost.Cost:
     floor = opened(folder, Disk(barriers))
 
     def work() -> tuple[int, int]:
-        found = sorted(name[:-4] for name in os.listdir(floor.incoming) if name.endswith(".xml"))
+        found = sorted(path.stem for path in (drops.spool(folder) / "in").glob("*.xml"))
         starts = range(0, len(found), options.BATCH)
         for start in starts:
             floor.batch(found[start : start + options.BATCH])

@@ -1,10 +1,11 @@
 """The hub's pipeline: one worker put together as `hub run` does, with the mailbox's real child.
 
-Counted is from the first look into `in/`, with the children started, until the last receipt lies in
-`out/` and is marked as written. Barriers are the hub's own and the journal's commits (one fdatasync
-of the write-ahead log each); those of the child and of SQLite's checkpoints are in bench/compare.py.
+Counted is from the first look into `in/`, with the children started, until the last receipt lies
+in `out/` and is marked as written. Barriers are the hub's own and the journal's commits (one
+fdatasync of the write-ahead log each); bench/compare.py has the child's and SQLite's, by strace.
 """
 
+import cProfile
 import sys
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def run(config: Path, notices: int, profile: Path | None = None) -> cost.Cost:
 
     profile: where to write what cProfile sees of this process; it slows the run down
     """
-    clock, receipts, wake = system_clock(), [], Wake()
+    clock, wake = system_clock(), Wake()
+    receipts: list[str] = []
 
     def announce(line: str) -> None:
         if line.startswith("receipt "):
@@ -46,7 +48,9 @@ def run(config: Path, notices: int, profile: Path | None = None) -> cost.Cost:
         if profile is None:
             found = cost.measure("hub", notices, work)
         else:
-            found = _profiled(profile, lambda: cost.measure("hub", notices, work))
+            with cProfile.Profile() as seen:
+                found = cost.measure("hub", notices, work)
+            seen.dump_stats(profile)
         loop.end(parts.config.hub.stop_grace)
     wake.close()
     return found

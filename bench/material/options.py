@@ -15,7 +15,10 @@ def parser(text: str | None, *, notices: int) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=(text or "").split("\n", 1)[0])
     made.add_argument("--notices", type=int, default=notices, help="how many in one run")
     made.add_argument(
-        "--folder", type=Path, default=Path("/var/tmp"), help="a folder on the disk to measure on"  # noqa: S108  # what is made there has a name of its own
+        "--folder",
+        type=Path,
+        default=Path("/var/tmp"),  # noqa: S108  # what is made in it has a name of its own
+        help="a folder on the disk to measure on",
     )
     return made
 

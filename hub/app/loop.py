@@ -33,6 +33,9 @@ from hub.watch import Watch
 
 TICK = 1.0  # seconds
 HOUSEKEEPING = 60.0  # seconds between looks at what was fetched, expired, left over
+# The hub's own claims hold back the events behind them for half a second (watchdog waits for the
+# other half of a rename), so for a while after activity the folders are simply looked at again.
+AFTER, AGAIN = 1.0, 0.01  # seconds
 SETTLING = 0.2  # seconds between looks at drops that must stand still
 PAUSE = 1.0  # seconds after a failure of the disk or database
 Announce = Callable[[str], None]
@@ -63,6 +66,7 @@ class Loop:
     parts: Parts
     wake: Wake
     announce: Announce
+    moved_at: float = 0.0
     _ticked: float = 0.0
     _kept_house: float = 0.0
     _files: list[Handout] = field(default_factory=list)
@@ -258,5 +262,10 @@ def _turn(loop: Loop) -> None:
         logger().error("worker pauses", exc_info=error)
         loop.wake.wait((), PAUSE)
         return
-    if not moved:
+    now = loop.parts.clock.elapsed()
+    if moved:
+        loop.moved_at = now
+    elif now - loop.moved_at < AFTER:
+        loop.wait(AGAIN)
+    else:
         loop.wait(loop.parts.config.spool.rescan.total_seconds())

@@ -118,7 +118,7 @@ def _duration(text: str) -> timedelta:
 def retry(file: Path, message_id: str) -> None:
     """Try a waiting notice now; in doubt only where sending again cannot deposit it twice."""
     from hub.clock import system_clock
-    from hub.journal import attempts, questions
+    from hub.journal import questions, recovery
 
     now: datetime = system_clock().now()
     with journal(load(file)) as opened, opened.write() as tx:
@@ -129,6 +129,6 @@ def retry(file: Path, message_id: str) -> None:
                     where=message_id,
                     fix="hub status says what it waits for",
                 )
-            attempts.hasten(tx, row.id, now)
+            recovery.hasten(tx, row.id, now)
             tx.note(row.id, "notice.hastened", now, message_id=row.message_id, user=os.getuid())
     click.echo(f"{message_id}: due now; a running hub tries it, or: hub run --once")

@@ -212,17 +212,44 @@ def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
             for one in ended
         ],
     )
-    for one in ended:
-        step(
-            tx,
-            one.lease.notice_id,
-            one.state,
-            one.due_at,
-            one.at,
-            held_from=one.state_before,
-            held_reason=one.held_reason,
-            failed=True,
-        )
+    tx.connection.execute(
+        _STEP,
+        [
+            _step(
+                one.lease.notice_id,
+                one.state,
+                one.due_at,
+                one.at,
+                held_from=one.state_before,
+                held_reason=one.held_reason,
+            )
+            | {"failed": int(not one.state.final)}
+            for one in ended
+        ],
+    )
+
+
+# Made once: a batch of outcomes is one statement with many rows.
+_STEP = (
+    sa.update(notice)
+    .where(notice.c.id == sa.bindparam("of"))
+    .values(
+        state=sa.bindparam("to_state"),
+        open=sa.bindparam("stays_open"),
+        due_at=sa.bindparam("due"),
+        final_at=sa.bindparam("ends"),
+        held_from=sa.bindparam("from_state"),
+        held_at=sa.bindparam("held"),
+        held_reason=sa.bindparam("why"),
+        failures=notice.c.failures + sa.bindparam("failed"),
+        suspect=False,
+        crashes=0,
+        lease_owner=None,
+        lease_end=None,
+        lease_boot=None,
+        fence=notice.c.fence + 1,
+    )
+)
 
 
 def step(
@@ -234,39 +261,32 @@ def step(
     *,
     held_from: State | None = None,
     held_reason: str | None = None,
-    failed: bool = False,
 ) -> None:
     """Move a notice to a state and end its lease; the caller holds it by fence or in recovery."""
+    values = _step(notice_id, state, due_at, now, held_from=held_from, held_reason=held_reason)
+    tx.connection.execute(_STEP, [values | {"failed": 0}])
+
+
+def _step(
+    notice_id: int,
+    state: State,
+    due_at: datetime | None,
+    now: datetime,
+    *,
+    held_from: State | None,
+    held_reason: str | None,
+) -> dict[str, object]:
     held = state is State.HELD
-    tx.connection.execute(
-        sa.update(notice)
-        .where(notice.c.id == notice_id)
-        .values(
-            state=state.value,
-            open=not state.final,
-            due_at=due_at,
-            final_at=now if state.final else None,
-            held_from=held_from.value if held and held_from else None,
-            held_at=now if held else None,
-            held_reason=held_reason if held else None,
-            failures=notice.c.failures + int(failed and not state.final),
-            suspect=False,
-            crashes=0,
-            lease_owner=None,
-            lease_end=None,
-            lease_boot=None,
-            fence=notice.c.fence + 1,
-        )
-    )
-
-
-def hasten(tx: Transaction, notice_id: int, now: datetime) -> None:
-    """Make a waiting notice due now."""
-    tx.connection.execute(
-        sa.update(notice)
-        .where(notice.c.id == notice_id, notice.c.lease_owner.is_(None))
-        .values(due_at=now)
-    )
+    return {
+        "of": notice_id,
+        "to_state": state.value,
+        "stays_open": not state.final,
+        "due": due_at,
+        "ends": now if state.final else None,
+        "from_state": held_from.value if held and held_from else None,
+        "held": now if held else None,
+        "why": held_reason if held else None,
+    }
 
 
 def history(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, list[Row]]:

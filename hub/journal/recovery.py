@@ -1,4 +1,4 @@
-"""What was left behind, what is overdue, what waits for its seal: found by the journal alone."""
+"""What was left behind, is overdue, waits for its seal, or is to be tried sooner."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -104,3 +104,12 @@ def recover(
         )
     )
     return state
+
+
+def hasten(tx: Transaction, notice_id: int, now: datetime) -> None:
+    """Make a waiting notice due now."""
+    tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == notice_id, notice.c.lease_owner.is_(None))
+        .values(due_at=now)
+    )
