@@ -87,7 +87,9 @@ def set_up(stream: TextIO, *, readable: bool | None = None) -> None:
 
 
 def logger() -> structlog.typing.FilteringBoundLogger:
-    """Return the log; only the keys of KEYS are written."""
+    """Return the log; only the keys of KEYS are written, also where nobody called `set_up`."""
+    if not structlog.is_configured():  # its default prints tracebacks with values of variables
+        set_up(sys.stderr)
     return cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
 
 
