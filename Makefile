@@ -40,6 +40,7 @@ bench: setup ## measures the hub beside its references
 
 docs: setup ## writes docs/reference anew from code and schemas
 	@$(bin)/python tools/config_reference.py
+	@$(bin)/python tools/command_reference.py
 	@$(bin)/python tools/make_reference.py receipts
 
 lock: setup ## newest versions of all packages, at least seven days old, with hashes

@@ -1,19 +1,27 @@
 """Hand a notice in as a procedure should: documents first, then the envelope, by rename.
 
-Nothing is overwritten: a name that is taken in `in/` by other bytes stops it before the hand-over.
+Nothing is overwritten: a name that is taken in `in/` by other bytes, or by the document of another
+notice that waits there, stops it before the hand-over. The same bytes under the same name are taken
+for the rest of a hand-over that was cut: handing in again completes it.
+Crash safety: each file is written aside (`<name>.<8 hex>.part`), synced, then renamed; the
+envelope's rename is the last.
 """
 
 import hashlib
 import os
+import secrets
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from hub import envelope
 from hub.config import Config
-from hub.durable import Disk, open_folder, rename_new, write_new
+from hub.durable import Disk, open_folder, rename_new, write_all, write_new
 from hub.envelope import Limits
-from hub.errors import CannotCreate, DataInvalid, StorageFailed, UsageError
+from hub.errors import CannotCreate, DataInvalid, NoticeRefused, StorageFailed, UsageError
 from hub.model import Notice
+from hub.spool.folders import names, owners
+from hub.spool.reading import PIECE, pieces
 
 
 def placed(config: Config, place: str) -> tuple[str, str]:
@@ -48,7 +56,8 @@ def submit(config: Config, file: Path, place: str, documents: tuple[Path, ...]) 
     folder = open_folder(config.folder_of(tenant, procedure) / "in")
     try:
         for name, source in sources.items():
-            _put(folder, name, _read(source), disk)
+            if not _put(folder, name, _pieces(source), disk):
+                _see_that_it_is_ours(folder, name, stem, limits.envelope)
         _hand_over(folder, stem, data, disk)
     finally:
         os.close(folder)
@@ -74,32 +83,62 @@ def _sources(notice: Notice, file: Path, documents: tuple[Path, ...]) -> dict[st
     return sources
 
 
-def _put(folder: int, name: str, data: bytes, disk: Disk) -> None:
-    """Write a document under its name; the same bytes under that name already are fine."""
-    part = f"{name}.part"
-    with suppress(FileNotFoundError):
-        os.unlink(part, dir_fd=folder)  # the rest of a hand-over that was cut
-    fd = write_new(folder, part, data, mode=0o640)
+def _put(folder: int, name: str, data: Iterable[bytes], disk: Disk) -> bool:
+    """Write a file under its name; False: it was there already with the same bytes."""
+    part = f"{name}.{secrets.token_hex(4)}.part"
+    digest = hashlib.sha256()
+    fd = write_new(folder, part, b"", mode=0o640)
     try:
-        disk.sync([fd])
-    finally:
-        os.close(fd)
-    try:
+        try:
+            for piece in data:
+                digest.update(piece)
+                write_all(fd, piece)
+            disk.sync([fd])
+        finally:
+            os.close(fd)
         rename_new(folder, part, name)
     except FileExistsError:
         os.unlink(part, dir_fd=folder)
-        if _digest(folder, name) != hashlib.sha256(data).digest():
-            raise CannotCreate(
-                "another file has this name already",
-                where=f"in/{name}",
-                fix="Wait until the hub took it, or give the document another Reference",
-            ) from None
+        if _digest(folder, name) == digest.digest():
+            return False
+        raise CannotCreate(
+            "another file has this name already",
+            where=f"in/{name}",
+            fix="Wait until the hub took it, or give the document another Reference",
+        ) from None
+    except BaseException:  # an interrupt too may leave no half file behind
+        with suppress(OSError):
+            os.unlink(part, dir_fd=folder)
+        raise
     disk.sync_folder(folder)
+    return True
+
+
+def _see_that_it_is_ours(folder: int, name: str, stem: str, limit: int) -> None:
+    """Raise CannotCreate when another notice in `in/` waits with this document: it takes it along.
+
+    limit: of an envelope, in bytes
+    """
+    allowed = owners(folder, None)
+    for other in names(folder):
+        if not other.endswith(".xml") or other == f"{stem}.xml":
+            continue
+        try:
+            with pieces(folder, other, limit, allowed) as found:
+                references = name.encode() in b"".join(found)
+        except (NoticeRefused, FileNotFoundError):  # no notice, or taken meanwhile
+            continue
+        if references:
+            raise CannotCreate(
+                "another notice that waits references a document of this name",
+                where=f"in/{other}",
+                fix="Wait until the hub took it, or give the document another Reference",
+            )
 
 
 def _hand_over(folder: int, stem: str, data: bytes, disk: Disk) -> None:
     try:
-        _put(folder, f"{stem}.xml", data, disk)
+        _put(folder, f"{stem}.xml", [data], disk)
     except CannotCreate as error:
         raise CannotCreate(
             "another notice with this MessageID waits to be taken",
@@ -118,10 +157,16 @@ def _digest(folder: int, name: str) -> bytes | None:
 
 
 def _read(file: Path) -> bytes:
+    if not file.is_file():
+        raise DataInvalid("there is no such file", where=str(file), fix="Name it")
+    return b"".join(_pieces(file))
+
+
+def _pieces(file: Path) -> Iterator[bytes]:
     try:
-        return file.read_bytes()
-    except FileNotFoundError as error:
-        raise DataInvalid("there is no such file", where=str(file), fix="Name it") from error
+        with file.open("rb") as stream:
+            while piece := stream.read(PIECE):
+                yield piece
     except OSError as error:
         raise StorageFailed(
             f"cannot be read ({error.strerror})", where=str(file), fix="See to its rights"

@@ -54,6 +54,11 @@ class Letter:
         return str(uuid.uuid5(NAMESPACE, self.title))
 
     @property
+    def mailbox(self) -> str:
+        """Whose mailbox, as `scheme/account`."""
+        return f"{self.scheme}/{self.account}"
+
+    @property
     def message_id(self) -> str:
         """The name that the procedure gives it, once and for all attempts."""
         return f"urn:de:xta:messageid:bauamt:{self.uuid}"
@@ -112,32 +117,30 @@ def _document(letter: Letter, n: int, paper: Paper) -> str:
 
 def letters() -> tuple[Letter, ...]:
     """Return what is handed in, in this order."""
-    plan = _paper("Lageplan.pdf", "Lageplan", "BA-2026-0815", 2)
     return (
-        _letter("building permit", "citizens", "anna", "0815", "Baugenehmigung", 3, plan),
-        _letter("copy for the register", "archive", "registry", "0815", "Registerabschrift", 4),
-        _letter("notice of fees", "citizens", "carla", "0816", "Gebührenbescheid", 2),
-        _letter("preliminary decision", "citizens", "ben", "0817", "Vorbescheid", 5),
-        _letter("order to restore", "citizens", "ben", "0818", "Wiederherstellungsanordnung", 3),
+        _letter("building permit", "citizens/anna", "0815", Baugenehmigung=3, Lageplan=2),
+        _letter("copy for the register", "archive/registry", "0815", Registerabschrift=4),
+        _letter("notice of fees", "citizens/carla", "0816", Gebührenbescheid=2),
+        _letter("order to restore", "citizens/ben", "0817", Anordnung=3),
+        _letter("preliminary decision", "citizens/ben", "0818", Vorbescheid=5),
     )
 
 
-def _letter(
-    title: str, scheme: str, account: str, case: str, heading: str, pages: int, *more: Paper
-) -> Letter:
-    reference = f"BA-2026-{case}"
+def _letter(title: str, mailbox: str, case: str, **pages: int) -> Letter:
+    """Return a notice; pages: how many, by the heading of each of its documents."""
+    reference, (scheme, _, account) = f"BA-2026-{case}", mailbox.partition("/")
+    papers = tuple(
+        Paper(name=f"{heading}.pdf", pages=count, data=pdf(heading, reference, count))
+        for heading, count in pages.items()
+    )
     return Letter(
         title=title,
         scheme=scheme,
         account=account,
         case_reference=reference,
-        subject=f"Ihr Zeichen {reference}: {heading}",
-        papers=(_paper(f"{heading}.pdf", heading, reference, pages), *more),
+        subject=f"Ihr Zeichen {reference}: {papers[0].name.removesuffix('.pdf')}",
+        papers=papers,
     )
-
-
-def _paper(name: str, heading: str, reference: str, pages: int) -> Paper:
-    return Paper(name=name, pages=pages, data=pdf(heading, reference, pages))
 
 
 class _Sheets(FPDF):

@@ -6,7 +6,6 @@ so that `hub --help` answers at once.
 
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -19,11 +18,12 @@ from hub.errors import ConfigError, HubError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("postfach-hub"), prog_name="hub")
+@click.version_option(package_name="postfach-hub", prog_name="hub")
 @click.option(
     "--config",
     "file",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     help="hub.toml; else the environment's HUB_CONFIG, else ./hub.toml.",
 )
 @click.pass_context
@@ -37,7 +37,7 @@ for command in (init, config, doctor, run, submit, status, list_notices, retry, 
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and leave with its exit code; a bug keeps its traceback."""
+    """Run the command line and leave with its exit code; a bug shows its traceback."""
     try:
         code = hub.main(args=arguments, prog_name="hub", standalone_mode=False)
     except ConfigError as error:
@@ -55,4 +55,9 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(74)
+    except Exception:  # noqa: BLE001  # a bug: its traceback is wanted, and 70 tells supervisors so
+        import traceback
+
+        traceback.print_exc()
+        sys.exit(70)
     sys.exit(code if isinstance(code, int) else 0)

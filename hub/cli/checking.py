@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hub.cli.output import as_json, load, show
+from hub.errors import ConfigError
 
 
 @click.group()
@@ -13,10 +14,21 @@ def config() -> None:
 
 
 @config.command()
-@click.pass_obj
-def check(file: Path) -> None:
+@as_json
+@click.pass_context
+def check(context: click.Context, in_json: bool) -> None:
     """Read hub.toml and name all its errors at once; change nothing."""
-    found = load(file)
+    file: Path = context.obj
+    try:
+        found = load(file)
+    except ConfigError as error:
+        if not in_json:
+            raise
+        show({"ok": False, "errors": error.errors})
+        context.exit(error.exit_code)
+    if in_json:
+        show({"ok": True, "errors": []})
+        return
     procedures = sum(len(one.procedures) for one in found.tenants.values())
     click.echo(
         f"{file}: ok; {len(found.tenants)} tenants, {procedures} procedures,"
@@ -41,7 +53,10 @@ def show_config(file: Path, in_json: bool) -> None:
 @as_json
 @click.pass_context
 def doctor(context: click.Context, in_json: bool) -> None:
-    """Look at everything a hub needs: what is wrong, why it matters, what to do."""
+    """Look at everything a hub needs: what is wrong, why it matters, what to do.
+
+    Ends with 0 if nothing is wrong, 78 if something is that hub.toml or its files name, else 69.
+    """
     from hub import doctor as examination
 
     findings = examination.examine(load(context.obj))
@@ -64,4 +79,4 @@ def doctor(context: click.Context, in_json: bool) -> None:
             if not one.ok:
                 click.echo(f"       why it matters: {one.why}")
                 click.echo(f"       what to do:     {one.fix}")
-    context.exit(0 if all(one.ok for one in findings) else 69)
+    context.exit(max((one.exit_code for one in findings), default=0))

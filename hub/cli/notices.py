@@ -1,14 +1,13 @@
 """`hub status`, `hub list`, `hub retry`: where notices are, and trying one now."""
 
-import os
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.output import as_json, journal, load, moment, show
+from hub.cli.output import as_json, journal, load, moment, show, who
 from hub.errors import DataInvalid, UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +71,9 @@ def _print(one: dict[str, Any]) -> None:
 @click.command("list")
 @click.option("--state", help="Only this state, as SEALED or FAILED.")
 @click.option("--tenant", help="Only this tenant.")
-@click.option("--older", help="Only accepted longer ago than this, as 2h or 3d.")
+@click.option(
+    "--older", metavar="DURATION", help="Only accepted longer ago than this, as 2h or 3d."
+)
 @as_json
 @click.pass_obj
 def list_notices(
@@ -87,8 +88,9 @@ def list_notices(
     from hub.journal import questions
 
     before = system_clock().now() - _duration(older) if older else None
+    wanted = _state(state) if state else None
     with journal(load(file)) as opened, opened.read() as connection:
-        rows = questions.listed(connection, state and state.upper(), tenant, before)
+        rows = questions.listed(connection, wanted, tenant, before)
     if in_json:
         show([_brief(row) for row in rows])
         return
@@ -97,12 +99,23 @@ def list_notices(
             f"{moment(row.accepted_at)}  {row.state:<10}  {row.tenant}/{row.procedure}"
             f"  {row.mailbox}  {row.message_id}"
         )
-    click.echo(f"{len(rows)} notices", err=True)
+    more = "; there may be more" if len(rows) == questions.LIST_LIMIT else ""
+    click.echo(f"{len(rows)} notices{more}", err=True)
 
 
 def _brief(row: "Row") -> dict[str, object]:
     keys = ("message_id", "tenant", "procedure", "mailbox", "state", "accepted_at", "due_at")
     return {key: getattr(row, key) for key in keys}
+
+
+def _state(text: str) -> str:
+    from hub.model import State
+
+    try:
+        return State(text.upper()).value
+    except ValueError:
+        known = ", ".join(State)
+        raise UsageError("no such state", where="--state", fix=f"Name one of {known}") from None
 
 
 def _duration(text: str) -> timedelta:
@@ -120,15 +133,21 @@ def retry(file: Path, message_id: str) -> None:
     from hub.clock import system_clock
     from hub.journal import questions, recovery
 
-    now: datetime = system_clock().now()
+    now = system_clock().now()
     with journal(load(file)) as opened, opened.write() as tx:
-        for row in questions.by_message_id(tx.connection, message_id):
+        found = questions.by_message_id(tx.connection, message_id)
+        for row in found:
             if not questions.may_retry(tx.connection, row):
                 raise DataInvalid(
                     f"it is {row.state} and cannot simply be sent again",
                     where=message_id,
                     fix="hub status says what it waits for",
                 )
+        waiting = [row for row in found if not row.lease_owner]
+        for row in waiting:
             recovery.hasten(tx, row.id, now)
-            tx.note(row.id, "notice.hastened", now, message_id=row.message_id, user=os.getuid())
-    click.echo(f"{message_id}: due now; a running hub tries it, or: hub run --once")
+            tx.note(row.id, "notice.hastened", now, message_id=row.message_id, user=who())
+    if waiting:
+        click.echo(f"{message_id}: due now; a running hub tries it, or: hub run --once")
+    else:
+        click.echo(f"{message_id}: an attempt is under way")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hub.config import Config
     from hub.journal import Journal
 
+NO_LOGIN = 2**32 - 1  # what the kernel says of a process that no login started
+
 as_json = click.option("--json", "in_json", is_flag=True, help="Print JSON, keys in English.")
 
 
@@ -44,6 +46,15 @@ def show(value: object) -> None:
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def who() -> int:
+    """Return the user id that gives the order, for the evidence log: under sudo who logged in."""
+    try:
+        login = int(Path("/proc/self/loginuid").read_text("ascii"))
+    except (OSError, ValueError):
+        return os.getuid()
+    return os.getuid() if login == NO_LOGIN else login
 
 
 def moment(at: datetime | None) -> str:

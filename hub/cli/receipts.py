@@ -1,11 +1,12 @@
 """`hub receipt`: verify, reissue, confirm."""
 
+import secrets
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from hub.cli.output import as_json, journal, load, show
+from hub.cli.output import as_json, journal, load, show, who
 from hub.errors import DataInvalid, HubError, UsageError
 
 
@@ -15,11 +16,19 @@ def receipt() -> None:
 
 
 @receipt.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--trust", required=True, type=click.Path(path_type=Path), help="CA certificates, PEM."
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )
-@click.option("--at", "moment", help="The time to check for, ISO 8601 with zone; else now.")
+@click.option(
+    "--trust",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="CA certificates, PEM.",
+)
+@click.option(
+    "--at", "moment", metavar="TIME", help="The time to check for, ISO 8601 with zone; else now."
+)
 @as_json
 def verify(files: tuple[Path, ...], trust: Path, moment: str | None, in_json: bool) -> None:
     """Check seals without the hub, its database or its keys."""
@@ -91,13 +100,15 @@ def reissue(file: Path, message_id: str) -> None:
     from hub.clock import system_clock
     from hub.journal import handouts, questions
 
-    config = load(file)
-    with journal(config) as opened, opened.write() as tx:
+    with journal(load(file)) as opened, opened.write() as tx:
+        files = []
         for found in questions.by_message_id(tx.connection, message_id):
-            files = handouts.again(tx, found.id)
-            tx.note(found.id, "receipt.reissued", system_clock().now(), count=len(files))
-            for one in files:
-                click.echo(f"{one.tenant}/{one.procedure}/out/{one.name}")
+            again = handouts.again(tx, found.id)
+            now = system_clock().now()
+            tx.note(found.id, "receipt.reissued", now, count=len(again), user=who())
+            files.extend(again)
+    for one in files:
+        click.echo(f"{one.tenant}/{one.procedure}/out/{one.name}")
     click.echo("They are written by the running hub, or by: hub run --once", err=True)
 
 
@@ -109,23 +120,25 @@ def confirm(file: Path, place: str) -> None:
     from hub import acknowledgement
     from hub.clock import system_clock
     from hub.durable import Disk
-    from hub.spool import open_spool
+    from hub.spool import WorkerLock, open_spool
     from hub.submission import placed
 
     config, clock = load(file), system_clock()
     tenant, procedure = placed(config, place)
-    spool = open_spool(
-        tenant,
-        procedure,
-        config.folder_of(tenant, procedure),
-        worker="confirm",
-        owner=config.tenants[tenant].procedures[procedure].owner,
-        disk=Disk(),
-        clock=clock,
-    )
-    try:
-        with journal(config) as opened:
-            count = acknowledgement.confirm(opened, spool, clock)
-    finally:
-        spool.folders.close()
+    # Under a lock like a worker's, so that no hub takes the folder for that of a dead one.
+    with WorkerLock.hold(config.spool.path, f"c{secrets.token_hex(8)}") as lock:
+        spool = open_spool(
+            tenant,
+            procedure,
+            config.folder_of(tenant, procedure),
+            worker=lock.worker,
+            owner=config.tenants[tenant].procedures[procedure].owner,
+            disk=Disk(),
+            clock=clock,
+        )
+        try:
+            with journal(config) as opened:
+                count = acknowledgement.confirm(opened, spool, clock)
+        finally:
+            spool.folders.close()
     click.echo(f"{place}: {count} receipts counted as fetched")

@@ -3,13 +3,15 @@
 import secrets
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hub.cli.output import load
 from hub.errors import HubError, TryLater
 
-TICK = 1.0  # seconds
+if TYPE_CHECKING:
+    from hub.journal import Journal
 
 
 @click.command()
@@ -27,12 +29,13 @@ def init(directory: Path) -> None:
 
 
 @click.command()
-@click.argument("envelope", type=click.Path(path_type=Path))
+@click.argument("envelope", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--to", "place", required=True, metavar="TENANT/PROCEDURE", help="Which spool.")
 @click.option(
     "--document",
     "documents",
     multiple=True,
+    metavar="FILE",
     type=click.Path(path_type=Path),
     help="A document that the envelope references; else it is looked for beside the envelope.",
 )
@@ -49,7 +52,7 @@ def submit(file: Path, envelope: Path, place: str, documents: tuple[Path, ...]) 
 @click.option("--once", is_flag=True, help="Work what is there and due now, then end.")
 @click.option("--announce", is_flag=True, help="Print what became durable, a line each.")
 @click.pass_obj
-def run(file: Path, once: bool, announce: bool) -> None:  # Click's flags
+def run(file: Path, once: bool, announce: bool) -> None:
     """Run the hub: take notices, deposit them, write receipts."""
     from hub import telemetry
     from hub.app import worker
@@ -83,10 +86,9 @@ def _silent(_line: str) -> None:
     return
 
 
-def _count_open(file: Path, journal: object) -> None:
-    from hub.journal import Journal, questions
+def _count_open(file: Path, journal: "Journal") -> None:
+    from hub.journal import questions
 
-    assert isinstance(journal, Journal)  # noqa: S101  # named so late to keep --help quick
     with journal.read() as connection:
         counts = questions.open_by_state(connection)
     for state, count in counts.items():

@@ -16,7 +16,7 @@ from hub.errors import NoticeRefused, RefusalClass
 from hub.model import SHA256, Document, Notice
 
 _LETTERS = ("L", "M", "N")  # Unicode categories: letters, marks, numbers
-_MARKS = frozenset(" ._-+()[]{},&'!@#=~%§€")
+_MARKS = frozenset(" ._-+()[]{},&'!@#=~%§€\N{EN DASH}")
 _MAX_NAME = 255  # bytes; what common file systems take
 _ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 _RESERVED = re.compile(

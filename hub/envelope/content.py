@@ -160,7 +160,10 @@ class _Reading:
         return name
 
     def data(self, element: etree._Element) -> bytes:
-        """Return the document's bytes: strict base64, in the one form there is for them."""
+        """Return the document's bytes: strict base64, in the one form there is for them.
+
+        libxml2 overlooks some characters that are no base64. Raises NoticeRefused.
+        """
         digits = "".join((element.text or "").split()).encode("ascii", "replace")
         try:
             decoded = base64.b64decode(digits, validate=True)

@@ -1,14 +1,16 @@
 """What people ask: where a notice is, what is open, what waits for somebody."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from hub.errors import DataInvalid
+from hub.journal import database
 from hub.journal.attempts import history
-from hub.journal.tables import Row, drop, handout, mailbox, notice, receipt
+from hub.journal.tables import Row, chain, handout, mailbox, notice, receipt
 from hub.model import State
 from hub.transition import depositable
 from postfach_mailbox import Capabilities, Repeat
@@ -121,16 +123,46 @@ def may_retry(connection: sa.Connection, row: Row) -> bool:
     return State(row.state) in depositable(repeat)
 
 
-def stuck(connection: sa.Connection) -> Sequence[Row]:
-    """Return the files in `in/` that were refused and cannot be moved."""
-    return connection.execute(sa.select(drop).where(drop.c.kind == "stuck")).all()
+def schema_version(connection: sa.Connection) -> str | None:
+    """Return the version of the database's schema."""
+    return database.version(connection)
 
 
-def oldest_open(connection: sa.Connection) -> datetime | None:
-    """Return when the oldest open notice was accepted."""
-    found: datetime | None = connection.scalar(
-        sa.select(sa.func.min(notice.c.accepted_at, type_=notice.c.accepted_at.type)).where(
-            sa.text("open = 1")
-        )
+def last_commit(connection: sa.Connection) -> datetime | None:
+    """Return when the evidence log was last written to."""
+    return connection.scalar(sa.select(chain.c.at).order_by(chain.c.seq.desc()).limit(1))
+
+
+def newest_key(connection: sa.Connection) -> Row | None:
+    """Return the newest notice that still has its key."""
+    return connection.execute(
+        sa.select(notice)
+        .where(notice.c.key_wrapped.is_not(None))
+        .order_by(notice.c.id.desc())
+        .limit(1)
+    ).first()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Notices of one mailbox that are held for one reason."""
+
+    mailbox: str
+    reason: str
+    count: int
+    since: datetime
+
+
+def held(connection: sa.Connection) -> list[Held]:
+    """Return what is held, by mailbox and reason."""
+    first = sa.func.min(notice.c.held_at, type_=notice.c.held_at.type)
+    rows = connection.execute(
+        sa.select(notice.c.mailbox, notice.c.held_reason, sa.func.count(), first)
+        .where(sa.text("open = 1"), notice.c.state == State.HELD.value)
+        .group_by(notice.c.mailbox, notice.c.held_reason)
+        .order_by(notice.c.mailbox, notice.c.held_reason)
     )
-    return found
+    return [
+        Held(mailbox=mailbox, reason=reason, count=count, since=since)
+        for mailbox, reason, count, since in rows
+    ]

@@ -13,7 +13,7 @@ Source: docs/reference/spool.md.
 
 from hub.spool.claims import Claim, Stuck
 from hub.spool.folders import Folders, Identity
-from hub.spool.liveness import WorkerLock, workers
+from hub.spool.liveness import WorkerLock, alive, workers
 from hub.spool.removal import remove_rejected
 from hub.spool.taking import Signature, Spool, Spools, open_spool
 
@@ -26,6 +26,7 @@ __all__ = [
     "Spools",
     "Stuck",
     "WorkerLock",
+    "alive",
     "open_spool",
     "remove_rejected",
     "workers",

@@ -130,6 +130,21 @@ def _close(folder: int, fd: int) -> None:
     os.close(folder)
 
 
+def alive(root: Path, worker: str) -> bool:
+    """Return whether a worker holds its lock; changes nothing, takes nothing over."""
+    try:
+        fd = os.open(root / FOLDER / (worker + SUFFIX), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:  # gone, or out of reach
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 def workers(root: Path) -> list[str]:
     """Return the workers that have a lock file, alive or dead."""
     try:

@@ -1,7 +1,7 @@
-"""Bytes become a Notice or a refusal, nothing else; each fault has its class."""
+"""Envelopes: what a good one says, and which class, line and path a bad one is refused with."""
 
+import base64
 import csv
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,124 +9,477 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import envelope
-from hub.envelope import Limits
+from hub import envelope, schemas
+from hub.diagnosis import Diagnosis
+from hub.envelope import wellformed
 from hub.errors import NoticeRefused, RefusalClass
-from hub.model import AssuranceLevel, LegalBasis, Notice, Role
-from tests.material import ROOT
+from hub.model import SHA512, AssuranceLevel, Author, Code, LegalBasis, MailboxAddress, Notice, Role
 
-EXAMPLES = ROOT / "schemas" / "examples"
-GOOD = sorted(EXAMPLES.glob("notice-*.xml"))
-MINIMAL = (EXAMPLES / "notice-minimal.xml").read_bytes()
-with (EXAMPLES / "bad" / "index.tsv").open(encoding="utf-8", newline="") as _index:
-    BAD = list(csv.DictReader(_index, delimiter="\t", quoting=csv.QUOTE_NONE))
-
-
-def checked(data: bytes, limits: Limits | None = None) -> Notice:
-    """Return the notice after every layer that needs no more than the envelope."""
-    limits = limits or Limits()
-    notice = envelope.read(data, limits)
-    envelope.check_names(notice)
-    envelope.check_sizes(notice, limits)
-    envelope.check_digests(notice)
-    return notice
+EXAMPLES = schemas.folder() / "examples"
+MINIMAL = (EXAMPLES / "notice-minimal.xml").read_text("utf-8")
+LIMITS = envelope.Limits()
+MIB = 1024 * 1024
+DOCUMENT = MINIMAL[MINIMAL.index("  <Document") : MINIMAL.index("</Notice>")]
 
 
-def refusal(data: bytes, limits: Limits | None = None) -> NoticeRefused:
+def read(text: str | bytes) -> Notice:
+    data = text.encode() if isinstance(text, str) else text
+    return envelope.read(data, LIMITS)
+
+
+def refusal(text: str | bytes) -> NoticeRefused:
+    """Return how the text is refused by any of the layers that need the envelope only."""
     with pytest.raises(NoticeRefused) as caught:
-        checked(data, limits)
+        notice = read(text)
+        envelope.check_names(notice)
+        envelope.check_sizes(notice, LIMITS)
+        envelope.check_digests(notice)
     return caught.value
 
 
-@pytest.mark.parametrize("file", GOOD, ids=lambda file: file.name)
-def test_each_good_example_is_a_notice(file: Path) -> None:
-    assert checked(file.read_bytes()).message_id.startswith("urn:de:xta:messageid:")
+def changed(old: str, new: str) -> str:
+    """Return the minimal example with one place changed."""
+    assert old in MINIMAL
+    return MINIMAL.replace(old, new, 1)
 
 
-@pytest.mark.parametrize("row", BAD, ids=lambda row: row["file"])
-def test_each_bad_example_is_refused_by_its_class_and_place(row: dict[str, str]) -> None:
-    limits = Limits(document=1024 * 1024) if row["expect"] == "LimitExceeded" else None
-    error = refusal((EXAMPLES / "bad" / row["file"]).read_bytes(), limits)
-    assert error.refusal == row["expect"]
-    assert (error.path or "").startswith(row["path"])
+def with_data(digits: str) -> str:
+    """Return the minimal example with other text in Data."""
+    start, end = MINIMAL.index("<Data>") + len("<Data>"), MINIMAL.index("</Data>")
+    return MINIMAL[:start] + digits + MINIMAL[end:]
+
+
+# ---- good envelopes ---------------------------------------------------------------------------
+
+
+def test_the_full_example_is_read_field_by_field() -> None:
+    notice = read((EXAMPLES / "notice-full.xml").read_bytes())
+    assert notice.message_id.endswith("beispielamt:0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e03")
+    assert notice.created_at == datetime(2026, 2, 3, 9, 0, 0, 250_000, UTC)
+    assert notice.author == Author(
+        identifier="130030000000", scheme="ags", category="Kommune", name="Beispielamt"
+    )
+    assert notice.case_reference == "Az. 12/2026-7"
+    assert notice.in_reply_to is not None
+    assert notice.in_reply_to.startswith("urn:de:xta:messageid:postfachdienst:")
+    assert notice.mailbox == MailboxAddress(id="anna", scheme="directory", holder="representative")
+    assert notice.service == "urn:de:fim:leika:leistung:99042004000000"
+    assert notice.business_scenario == Code(
+        value="antrag", list_uri="urn:example:codes:scenario", list_version="1"
+    )
+    assert notice.message_type == Code(
+        value="bescheid.erteilt",
+        list_uri="urn:example:codes:type",
+        list_version="2",
+        payload_schema="urn:example:payload:1",
+    )
+    assert notice.subject == "Ihr Bescheid über die Auskunft – Aktenzeichen 12/2026-7"
+    assert notice.text == "Guten Tag,\n\nanbei erhalten Sie Ihren Bescheid.\n"
+    assert notice.legal_basis is LegalBasis.VWVFG41_2A
+    assert notice.assurance_level is AssuranceLevel.HIGH
+    assert not notice.mailbox_use_excluded
+    assert notice.application_id == "0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e05"
+    assert notice.not_before == datetime(2026, 2, 4, 5, tzinfo=UTC)
+    assert notice.obsolete_after == datetime(2036, 2, 28, 22, 59, 59, tzinfo=UTC)
+    assert notice.postal_address == ("Anna Beispiel", "Am Markt 1", "19055 Schwerin")
+    assert notice.test
+    assert not notice.signed
+    first, second = notice.documents
+    assert (first.id, first.role, first.digest_method) == ("d1", Role.NOTICE, SHA512)
+    assert (second.id, second.role) == ("d2", Role.ATTACHMENT)
+    assert second.filename == "Anlage 1 (Übersicht).pdf"
+    assert first.data is not None
+    assert first.data.startswith(b"%PDF-1.4\n")
+    assert len(first.data) == first.size
+
+
+@pytest.mark.parametrize("name", ["minimal", "full", "reference"])
+def test_each_good_example_passes_all_layers(name: str) -> None:
+    notice = read((EXAMPLES / f"notice-{name}.xml").read_bytes())
+    envelope.check_tenant(notice, ("ags:130030000000",))
+    envelope.check_names(notice)
+    envelope.check_sizes(notice, LIMITS)
+    envelope.check_digests(notice)
+
+
+def test_what_may_be_missing_has_its_default() -> None:
+    notice = read(MINIMAL)
+    assert notice.mailbox.holder == "recipient"
+    assert (notice.case_reference, notice.in_reply_to, notice.text) == (None, None, None)
+    assert (notice.business_scenario, notice.application_id) == (None, None)
+    assert (notice.not_before, notice.obsolete_after) == (None, None)
+    assert (notice.postal_address, notice.test, notice.mailbox_use_excluded) == ((), False, False)
+
+
+def test_a_document_is_named_by_its_reference_or_holds_its_bytes_never_both() -> None:
+    (inside,) = read(MINIMAL).documents
+    (beside,) = read((EXAMPLES / "notice-reference.xml").read_bytes()).documents
+    assert inside.reference is None
+    assert beside.data is None
+    assert beside.reference == "notice-reference.pdf"
+    assert (EXAMPLES / beside.reference).stat().st_size == beside.size
+
+
+def test_a_document_knows_its_line() -> None:
+    (document,) = read(MINIMAL).documents
+    assert document.line == MINIMAL[: MINIMAL.index("<Document")].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        "",
+        "<?xml version='1.0'?>",
+        '<?xml version="1.0" encoding="utf-8"?>',
+        '<?xml version = "1.0"\n encoding = \'UTF-8\' standalone="yes" ?>',
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["no mark", "byte order mark"])
+def test_a_declaration_of_xml_1_0_in_utf8_is_taken_or_none(declaration: str, mark: bytes) -> None:
+    body = MINIMAL.partition("?>")[2].lstrip()
+    assert read(mark + declaration.encode() + body.encode()) == read(
+        declaration.encode() + body.encode()
+    )
+
+
+def test_a_prefix_unused_namespaces_and_cdata_change_nothing() -> None:
+    text = MINIMAL.replace("<", "<n:").replace("<n:/", "</n:").replace("<n:?xml", "<?xml")
+    text = text.replace("xmlns=", 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:n=')
+    text = text.replace(">Ihr Bescheid<", "><![CDATA[Ihr ]]>Bescheid<")
+    plain, other = read(MINIMAL), read(text)
+    assert other == plain
+
+
+@pytest.mark.parametrize("prefix", ["urn:de:xta:messageid", "URN:DE:XTA:MESSAGEID"])
+def test_a_message_id_has_the_same_key_in_any_case(prefix: str) -> None:
+    notice = read(changed("urn:de:xta:messageid:beispielamt", f"{prefix}:BeispielAmt"))
+    assert notice.message_key == read(MINIMAL).message_key
+
+
+@pytest.mark.parametrize("length", [1, 41])
+def test_a_message_id_has_a_sender_of_1_to_41_characters(length: int) -> None:
+    assert read(changed(":beispielamt:", f":{'x' * length}:"))
+
+
+def test_a_document_of_5_mib_fits_inside() -> None:
+    notice = read(with_data(base64.encodebytes(bytes(5 * MIB)).decode()))
+    assert notice.documents[0].data == bytes(5 * MIB)
+
+
+def test_a_text_of_1_mib_fits() -> None:
+    text = "ä" * (MIB // 2)
+    notice = read(changed("  <LegalBasis", f"  <Text>{text}</Text>\n  <LegalBasis"))
+    assert notice.text == text
+
+
+def test_a_signature_is_noticed() -> None:
+    signature = '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/>'
+    assert read(changed("</Notice>", f"{signature}</Notice>")).signed
+
+
+# ---- refusals ---------------------------------------------------------------------------------
+
+
+def bad_examples() -> list[dict[str, str]]:
+    with (EXAMPLES / "bad" / "index.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return [row for row in rows if row["file"].startswith("notice-")]
+
+
+@pytest.mark.parametrize("row", bad_examples(), ids=lambda row: row["file"])
+def test_each_bad_example_is_refused_with_its_class_and_path(row: dict[str, str]) -> None:
+    error = refusal((EXAMPLES / "bad" / row["file"]).read_bytes())
+    assert (error.refusal, error.path or "") == (row["expect"], row["path"])
+    assert error.exit_code == 65
     assert error.fix
 
 
-def test_every_example_is_named_in_the_index() -> None:
-    named = {row["file"] for row in BAD}
-    assert named == {file.name for file in (EXAMPLES / "bad").glob("*.xml")}
+def test_each_bad_example_stands_in_the_index() -> None:
+    listed = {row["file"] for row in bad_examples()}
+    assert listed == {path.name for path in (EXAMPLES / "bad").glob("notice-*.xml")}
 
 
-def test_a_full_envelope_keeps_every_field() -> None:
-    notice = checked((EXAMPLES / "notice-full.xml").read_bytes())
-    assert notice.legal_basis in LegalBasis
-    assert notice.assurance_level in AssuranceLevel
-    assert notice.created_at.tzinfo is not None
-    assert [one.role for one in notice.documents].count(Role.NOTICE) == 1
-    assert notice.case_reference
-    assert notice.text
+def test_a_refusal_names_line_path_and_what_was_expected() -> None:
+    error = refusal(changed(">substantial<", ">normal<"))
+    assert (error.code, error.line, error.path) == ("9050", 11, "/Notice/AssuranceLevel")
+    assert error.what == "the value does not fit; expected: low, substantial or high"
+    assert "MessageID may stay" in error.fix
 
 
-def test_a_byte_order_mark_is_taken_and_two_are_not() -> None:
-    mark = b"\xef\xbb\xbf"
-    assert checked(mark + MINIMAL) == checked(MINIMAL)
-    assert refusal(mark * 2 + MINIMAL).refusal is RefusalClass.XML_MALFORMED
+def test_a_line_beyond_65535_is_right() -> None:
+    text = "\n" * 70_000
+    error = refusal(changed("  <LegalBasis>OZG9", f"  <Text>{text}</Text>\n  <LegalBasis>OZG10"))
+    assert (error.line, error.path) == (70_011, "/Notice/LegalBasis")
 
 
-def test_an_envelope_larger_than_allowed_is_not_read() -> None:
-    error = refusal(MINIMAL, Limits(envelope=len(MINIMAL) - 1))
-    assert (error.refusal, error.code) == (RefusalClass.LIMIT_EXCEEDED, "9023")
+def test_elements_on_one_line_are_told_apart() -> None:
+    one_line = "".join(line.strip() for line in MINIMAL.splitlines())
+    error = refusal(one_line.replace(">low<", ">x<").replace('role="notice"', 'role="x"'))
+    assert (error.line, error.path) == (1, "/Notice/Document/@role")
 
 
-def test_what_is_forbidden_is_found_before_the_schema_sees_it() -> None:
-    data = MINIMAL.replace(b"<MessageID>", b"<Unknown/><!-- x --><MessageID>")
-    assert refusal(data).refusal is RefusalClass.XML_FORBIDDEN
+def test_what_is_required_is_named_where_an_element_is_missing() -> None:
+    error = refusal(MINIMAL.replace(DOCUMENT, ""))
+    assert error.what.startswith("an element is missing; expected: MailboxUse or ")
+    assert error.what.endswith("or Document")
 
 
-def test_a_refusal_never_repeats_what_stands_in_the_envelope() -> None:
-    for place in (b"<Subject>", b"<LegalBasis>", b"<MessageID>", b"<Service>", b"<CreatedAt>"):
-        data = MINIMAL.replace(place, place + b"CANARY <x/>")
-        error = refusal(data)
-        assert "CANARY" not in str(error), place
+def test_detail_is_added_where_it_speaks_of_the_same_place() -> None:
+    text = changed('size="594"', 'size="x"').encode()
+
+    def explain(path: str) -> str:
+        diagnosis = Diagnosis(line=12, path=path, expected="pattern [1-9]")
+        with pytest.raises(NoticeRefused) as caught:
+            envelope.read(text, LIMITS, lambda data: diagnosis if data == text else None)
+        return caught.value.what
+
+    assert explain("/Notice/Document/@size").endswith("(pattern [1-9])")
+    assert "pattern" not in explain("/Notice/Subject")
 
 
-def test_a_leap_second_and_a_missing_zone_are_refused() -> None:
-    stamp = MINIMAL.split(b"<CreatedAt>")[1].split(b"<")[0]
-    for wrong in (b"2016-12-31T23:59:60Z", b"2026-02-03T10:00:00", b"12026-02-03T10:00:00Z"):
-        assert refusal(MINIMAL.replace(stamp, wrong)).refusal is RefusalClass.SCHEMA_INVALID
-    right = checked(MINIMAL.replace(stamp, b"2026-02-03T10:00:00+01:00"))
-    assert right.created_at.astimezone(UTC) == datetime(2026, 2, 3, 9, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("0b6e8f52-", "CANARY-"),
+        (">130030000000<", "> CANARY <"),
+        (">anna<", ">CANARY CANARY<"),
+        (">Bescheid<", ">\nCANARY<"),
+        (">Ihr Bescheid<", "><b>CANARY</b><"),
+        (">OZG9<", ">CANARY<"),
+        ("2026-02-03T10", "CANARY"),
+        ('"bescheid.pdf"', '"../CANARY.pdf"'),
+        ('"bescheid.pdf"', '"CANARY.exe"'),
+        ('size="594"', 'size="CANARY"'),
+        ('role="notice"', 'role="notice" geheim="CANARY"'),
+        ("<Data>\n", "<Data>CANARY!\n"),
+        ("</Notice>", "CANARY</Notice>"),
+        ("</Notice>", "<x xmlns='CANARY'>CANARY</x></Notice>"),
+        ('xmlns="urn:postfachdienst:envelope:1"', 'xmlns="urn:CANARY"'),
+        ("</Notice>", "<CANARY·CANARY/></Notice>"),
+        ("</Notice>", "<CANARY"),
+        ("</Notice>", "&CANARY;</Notice>"),
+        ("</Notice>", "<?x CANARY?></Notice>"),
+        ("</Notice>", "<x xmlns='}&apos;. Expected is ( {urn:CANARY}CANARY )'/></Notice>"),
+    ],
+)
+def test_a_refusal_shows_no_value_of_the_envelope(old: str, new: str) -> None:
+    assert "CANARY" not in str(refusal(changed(old, new)))
 
 
-def test_only_the_procedure_s_own_authors_may_speak() -> None:
-    notice = checked(MINIMAL)
-    full = f"{notice.author.scheme}:{notice.author.identifier}"
-    envelope.check_tenant(notice, (full,))
-    envelope.check_tenant(notice, (notice.author.identifier,))
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("2026-02-03T10:00:00+01:00", "0000-02-03T10:00:00+01:00"),
+        ("2026-02-03T10:00:00+01:00", "0001-01-01T00:00:00+14:00"),
+        ("2026-02-03T10:00:00+01:00", "9999-12-31T23:59:59-14:00"),
+        ("2026-02-03T10:00:00+01:00", "2026-02-03T24:00:00Z"),
+        ("2026-02-03T10:00:00+01:00", "2016-12-31T23:59:60Z"),
+        ("2026-02-03T10:00:00+01:00", "2026-02-03T10:00:00+14:01"),
+        (":beispielamt:", f":{'x' * 42}:"),
+        (":beispielamt:", "::"),
+        (":beispielamt:", ":ämter:"),
+        (">Ihr Bescheid<", "> <"),
+        (">Ihr Bescheid<", f">{'x' * 1025}<"),
+        (">Ihr Bescheid<", ">a&#10;b<"),
+        (">anna<", ">an\u202ena<"),
+        (">anna<", ">an\u200bna<"),
+        (">anna<", ">an\u00a0na<"),
+        (">anna<", f">{'a' * 256}<"),
+        ('"application/pdf"', '"application/pdf; x=y"'),
+        ("</Notice>", "<ds:KeyInfo xmlns:ds='http://www.w3.org/2000/09/xmldsig#'/></Notice>"),
+        ("</Notice>", DOCUMENT * 100 + "</Notice>"),
+        ('role="notice"', 'role="attachment"'),
+        (' version="1.0">', ' version="1.1">'),
+        (' version="1.0">', ' version="1.0" xml:base="file:///">'),
+    ],
+)
+def test_what_the_format_does_not_allow_is_schema_invalid(old: str, new: str) -> None:
+    assert refusal(changed(old, new)).refusal is RefusalClass.SCHEMA_INVALID
+
+
+@pytest.mark.parametrize(
+    "digits", ["", " ", "YQ", "YQ=", "YR==", "YWF=", "=", "Y Q = =!", "YQ==YQ=="]
+)
+def test_base64_is_taken_in_its_one_strict_form_only(digits: str) -> None:
+    error = refusal(with_data(digits))
+    assert (error.refusal, error.path) == ("SchemaInvalid", "/Notice/Document/Data")
+
+
+@pytest.mark.parametrize("ending", [".xml", ".XML", ".part", ".tmp", ".filepart", ".tar.part"])
+def test_a_reference_is_never_named_like_an_envelope_or_an_unfinished_file(ending: str) -> None:
+    text = (EXAMPLES / "notice-reference.xml").read_text("utf-8")
+    error = refusal(text.replace("notice-reference.pdf", f"notice{ending}"))
+    assert (error.refusal, error.path) == ("SchemaInvalid", "/Notice/Document/Reference")
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "../b", "a b", "a\\b", "x" * 201, "ä.pdf"])
+def test_a_reference_is_a_plain_file_name(name: str) -> None:
+    text = (EXAMPLES / "notice-reference.xml").read_text("utf-8")
+    assert refusal(text.replace("notice-reference.pdf", name)).refusal == "SchemaInvalid"
+
+
+def test_a_file_of_the_drop_is_one_document_only() -> None:
+    text = (EXAMPLES / "notice-reference.xml").read_text("utf-8")
+    document = text[text.index("  <Document") : text.index("</Notice>")]
+    second = document.replace('"d1"', '"d2"').replace('"notice"', '"attachment"')
+    error = refusal(text.replace(document, document + second))
+    assert (error.refusal, error.path) == ("SchemaInvalid", "/Notice/Document[2]")
+    assert "same id or reference" in error.what
+
+
+# ---- limits -----------------------------------------------------------------------------------
+
+
+def test_an_envelope_over_the_limit_is_not_even_decoded() -> None:
     with pytest.raises(NoticeRefused) as caught:
-        envelope.check_tenant(notice, ("ags:999",))
-    assert caught.value.refusal is RefusalClass.TENANT_VIOLATION
+        envelope.read(b"\xff" * 11, envelope.Limits(envelope=10))
+    assert (caught.value.refusal, caught.value.code) == ("LimitExceeded", "9023")
 
 
-@given(st.binary(max_size=300))
-def test_any_bytes_give_a_notice_or_a_refusal(data: bytes) -> None:
-    with suppress(NoticeRefused):
-        checked(data)
+def nested(depth: int) -> str:
+    inner = depth - 1  # Notice is the first level
+    return changed("</Notice>", f"{'<x>' * inner}{'</x>' * inner}</Notice>")
+
+
+ATTRIBUTES = " ".join(f'a{n}="1"' for n in range(wellformed.MAX_ATTRIBUTES))
+ROOM = MIB - len("Ihr Bescheid")  # bytes left beside the example's subject
+DECLARATIONS = " ".join(f'xmlns:a{n}="urn:x"' for n in range(wellformed.MAX_ATTRIBUTES))
+
+
+@pytest.mark.parametrize(
+    ("within", "beyond"),
+    [
+        (nested(64), nested(65)),
+        (f"<Subject {ATTRIBUTES}>", f'<Subject {ATTRIBUTES} b="1">'),
+        (f"<Subject {DECLARATIONS} b='1'>", f'<Subject {DECLARATIONS} xmlns:b="urn:x" b="1">'),
+        (f"<Subject>{'x' * ROOM}", f"<Subject>{'x' * ROOM}y"),
+        (f"<Subject>{'ä' * (ROOM // 2)}", f"<Subject>{'ä' * (ROOM // 2)}y"),
+        (f"<Subject>{'x' * ROOM}<b/>", f"<Subject>{'x' * ROOM}<b/>y"),
+        (f'<Subject a="{"x" * MIB}">', f'<Subject a="{"x" * MIB}y">'),
+        (f'<Subject {"a" * 1024}="">', f'<Subject {"a" * 1025}="">'),
+        (f"<Subject>{'<b/>' * 4000}", f"<Subject>{'<b/>' * 4096}"),
+    ],
+    ids=[
+        "depth",
+        "attributes",
+        "namespaces",
+        "text",
+        "bytes",
+        "pieces",
+        "value",
+        "name",
+        "elements",
+    ],
+)
+def test_a_limit_holds_to_the_last_one_before_the_schema(within: str, beyond: str) -> None:
+    texts = [t if t.startswith("<?xml") else changed("<Subject>", t) for t in (within, beyond)]
+    assert [refusal(text).refusal for text in texts] == ["SchemaInvalid", "LimitExceeded"]
+
+
+@pytest.mark.parametrize("filler", ["A", " A", " " * 4096 + "A"])
+def test_a_document_over_5_mib_is_too_large_however_it_is_written(filler: str) -> None:
+    digits = filler * (7 * MIB // len(filler.strip()) if len(filler) < 3 else 2100)
+    error = refusal(with_data(digits))
+    assert (error.refusal, error.path) == ("LimitExceeded", "/Notice/Document/Data")
+
+
+def test_data_anywhere_else_is_a_text_like_others() -> None:
+    assert refusal(changed("<Subject>", f"<Data>{'x' * (MIB + 1)}</Data><Subject>")).refusal == (
+        "LimitExceeded"
+    )
+
+
+@pytest.mark.parametrize(("document", "drop"), [(593, 10_000), (10_000, 593)])
+def test_announced_sizes_over_the_limits_are_refused_on_reading(document: int, drop: int) -> None:
+    with pytest.raises(NoticeRefused) as caught:
+        envelope.read(MINIMAL.encode(), envelope.Limits(document=document, drop=drop))
+    assert (caught.value.refusal, caught.value.code) == ("LimitExceeded", "9023")
+
+
+# ---- the order of layers, and any bytes ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"\xff<!DOCTYPE x>", "XmlMalformed"),
+        (b"<?xml version='1.1'?><!DOCTYPE x><x/>", "XmlMalformed"),
+        (b"<!DOCTYPE x [", "XmlForbidden"),
+        (b"<x><!-- --", "XmlMalformed"),
+        (b"<x><!-- --><", "XmlForbidden"),
+        (b"<x>" * 65 + b"<!-- -->", "LimitExceeded"),
+        (b"<?xml-stylesheet href='x'?><x/>", "XmlForbidden"),
+        (b"<x xmlns:xi='http://www.w3.org/2001/XInclude'/>", "XmlForbidden"),
+        (b"<\x00x\x00/\x00>\x00", "XmlMalformed"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf<x/>", "XmlMalformed"),
+        (b"<a:x/>", "XmlMalformed"),
+        (b"<x/>", "SchemaInvalid"),
+    ],
+)
+def test_the_first_layer_that_finds_fault_speaks(text: bytes, expected: str) -> None:
+    assert refusal(text).refusal == expected
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_and_raise_nothing_else(data: bytes) -> None:
+    with pytest.raises(NoticeRefused):
+        read(data)
 
 
 @given(
-    st.integers(0, len(MINIMAL)),
-    st.integers(0, 40),
-    st.one_of(st.binary(max_size=12), st.sampled_from([b"<", b"&#0;", b"]]>", b"<!--", b"\xff"])),
+    st.integers(0, len(MINIMAL) - 1),
+    st.integers(0, 30),
+    st.one_of(st.binary(max_size=6), st.sampled_from([b"<!-- -->", b"<x/>", b"&#0;", b"]]>"])),
 )
-def test_any_change_of_a_good_envelope_does_too(at: int, length: int, put: bytes) -> None:
-    with suppress(NoticeRefused):
-        checked(MINIMAL[:at] + put + MINIMAL[at + length :])
+def test_any_damage_ends_in_a_notice_or_a_refusal(start: int, length: int, new: bytes) -> None:
+    data = MINIMAL.encode()
+    try:
+        notice = read(data[:start] + new + data[start + length :])
+        envelope.check_names(notice)
+        envelope.check_sizes(notice, LIMITS)
+        envelope.check_digests(notice)
+    except NoticeRefused as error:
+        assert error.line is None or error.line >= 1
 
 
-@pytest.mark.parametrize("loose", [b"!JVBE", b"JV BE=RA", b"=JVBE", b"J"])
-def test_base64_that_lax_decoders_take_is_refused(loose: bytes) -> None:
-    # libxml2 is such a decoder, so the schema alone would let it pass
-    error = refusal(MINIMAL.replace(b"JVBE", loose, 1))
-    assert error.refusal in (RefusalClass.SCHEMA_INVALID, RefusalClass.ATTACHMENT_REJECTED)
-    assert (error.path or "").startswith("/Notice/Document")
+# ---- tenant -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "authors",
+    [("ags:130030000000",), ("130030000000",), ("ags:1", "ags:130030000000")],
+)
+def test_an_author_is_known_by_scheme_and_identifier_or_by_identifier(
+    authors: tuple[str, ...],
+) -> None:
+    envelope.check_tenant(read(MINIMAL), authors)
+
+
+@pytest.mark.parametrize(
+    "authors",
+    [
+        (),
+        ("ags:130030000001",),
+        ("AGS:130030000000",),
+        ("other:130030000000",),
+        ("ags:",),
+        ("ags",),
+    ],
+)
+def test_any_other_author_is_a_tenant_violation(authors: tuple[str, ...]) -> None:
+    with pytest.raises(NoticeRefused) as caught:
+        envelope.check_tenant(read(MINIMAL), authors)
+    assert (caught.value.refusal, caught.value.code) == ("TenantViolation", "9014")
+    assert caught.value.path == "/Notice/Author"
+
+
+def test_an_author_without_scheme_is_not_one_with_the_scheme_none() -> None:
+    notice = read(changed(' identifierScheme="ags"', ""))
+    envelope.check_tenant(notice, ("130030000000",))
+    with pytest.raises(NoticeRefused):
+        envelope.check_tenant(notice, ("None:130030000000", "ags:130030000000"))
+
+
+def test_the_schemas_lie_in_the_checkout_or_in_the_package() -> None:
+    assert isinstance(schemas.folder(), Path)
+    assert (schemas.folder() / "notice.xsd").is_file()

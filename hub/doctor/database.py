@@ -1,0 +1,84 @@
+"""The journal: its settings, and what in it waits for somebody."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from hub import acknowledgement
+from hub.clock import Clock
+from hub.config import Config
+from hub.doctor.finding import Finding, fine, wrong
+from hub.journal import Journal, circuits, questions
+from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_CRASHES, HELD_BY_MAILBOX, Circuit
+
+# why a notice is held -> why that matters, what to do
+HELD = {
+    HELD_BY_MAILBOX: (
+        "The mailbox is out of order; nothing is sent to it.",
+        "Mend the mailbox; what is held goes on by itself",
+    ),
+    HELD_BY_CAPABILITIES: (
+        "The mailbox has not told yet what it can do, so that nothing can be checked against it.",
+        "Let the mailbox start once; what is held goes on by itself",
+    ),
+    HELD_BY_CRASHES: (
+        "The hub or the mailbox died at it again and again; it is not tried on its own.",
+        "Look at the log for the crashes; hub status MESSAGE_ID shows the attempts",
+    ),
+}
+OTHERWISE = ("A held notice is not tried.", "hub status MESSAGE_ID says what it waits for")
+
+
+def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
+    """Look at all that the journal tells."""
+    with journal.read() as connection:
+        schema = questions.schema_version(connection)
+        counts = questions.open_by_state(connection)
+        held = questions.held(connection)
+        known = circuits.read(connection)
+    settings = ", ".join(f"{name}={value}" for name, value in journal.settings().items())
+    yield fine("database", f"schema {schema}, {settings}")
+    total = ", ".join(f"{count} {state}" for state, count in counts.items())
+    yield fine("notices", f"open: {total}" if total else "none open")
+    for group in held:
+        why, fix = HELD.get(group.reason, OTHERWISE)
+        what = f"{group.count} held for {group.mailbox} since {_moment(group.since)}"
+        yield wrong("notices", f"{what} ({group.reason})", why=why, fix=fix)
+    yield from _circuits(known)
+    yield from _receipts(config, journal, clock)
+
+
+def _circuits(known: Mapping[str, Circuit]) -> Iterator[Finding]:
+    for one in known.values():
+        if one.is_open:
+            since = _moment(one.opened_at) if one.opened_at else "an unknown time"
+            yield wrong(
+                f"circuit {one.name}",
+                f"open since {since}: {one.reason}",
+                why="Nothing is sent to this mailbox; what waits for it is held.",
+                fix="Mend it; the hub sees by its health() that it is up and goes on",
+            )
+
+
+def _receipts(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
+    for place in acknowledgement.alarms(journal):
+        yield wrong(
+            f"spool {place.tenant}/{place.procedure}",
+            f"receipts are gone all at once, or their folder is another one ({place.alarm})",
+            why="Nothing is counted as fetched until a person says that they were.",
+            fix=f"hub receipt confirm {place.tenant}/{place.procedure}, if they were fetched;"
+            " else hub receipt reissue",
+        )
+    keys = [(tenant, name) for tenant, one in config.tenants.items() for name in one.procedures]
+    late = acknowledgement.untaken(journal, keys, clock.now(), config.retention.warn_untaken)
+    for (tenant, procedure), count in Counter((one.tenant, one.procedure) for one in late).items():
+        yield wrong(
+            f"spool {tenant}/{procedure}",
+            f"{count} receipts lie in out/ for longer than retention.warn_untaken",
+            why="The procedure does not know yet what became of its notices.",
+            fix="See to the procedure's own job that fetches and deletes receipts",
+        )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,121 @@
+"""Killed anywhere, the hub loses nothing and doubles nothing: one deposit, one final receipt."""
+
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.faults.aftermath import aftermath
+from tests.faults.sweep import Scene
+from tests.flow.papers import drop
+from tests.flow.world import World, until
+
+Shared = Callable[[str], Path]
+
+pytestmark = pytest.mark.slow
+long = pytest.mark.long
+SOME = "18"  # points of a sweep in `make test`
+SHORTEST, LONGEST = 0.3, 3.0  # seconds until a kill; a start takes about one
+AMID = 0.1  # seconds in which a share of the notices is deposited
+CUT = "SELECT id FROM attempt WHERE code = 'HUB_STOPPED'"
+
+
+def sweep(scene: Scene, shared: Shared, *arguments: str) -> str:
+    """Kill at each point of one run, start again and balance; return what the tool says."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace: not installed, not checked")
+    tool = shared("faults/kill_at_syscall.py")
+    ended = subprocess.run(
+        scene.command(tool, *arguments), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def struck(said: str) -> int:
+    found = re.search(r"fault struck (\d+), checks failed 0", said)
+    assert found, said
+    return int(found[1])
+
+
+@pytest.mark.timeout(600)
+def test_killed_at_some_points_of_a_notice_s_path_nothing_is_lost_or_doubled(
+    tmp_path: Path, shared: Shared
+) -> None:
+    said = sweep(Scene.make(tmp_path, fresh=False), shared, "--max-points", SOME)
+    assert struck(said) >= 10
+
+
+@long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("fresh", [False, True], ids=["used", "first start"])
+def test_killed_at_every_point_of_a_notice_s_path_nothing_is_lost_or_doubled(
+    tmp_path: Path, shared: Shared, fresh: bool
+) -> None:
+    said = sweep(Scene.make(tmp_path, fresh=fresh), shared)
+    assert struck(said) >= 100
+
+
+@long
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("fault", ["EIO", "ENOSPC"])
+def test_a_call_that_fails_anywhere_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, shared: Shared, fault: str
+) -> None:
+    sweep(Scene.make(tmp_path, fresh=False), shared, "--fault", fault)
+
+
+def put_in_turn(world: World, notices: int, turns: int) -> Callable[[], None]:
+    """Return a function that hands in the next of `turns` shares of so many notices."""
+    drops = [drop(stem=f"n{number:04d}") for number in range(notices)]
+    shares = iter([drops[turn::turns] for turn in range(turns)])
+    return lambda: world.put(*next(shares, ()))
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("notices", "kills"), [(60, 6), pytest.param(500, 50, marks=long)], ids=["some", "all"]
+)
+def test_killed_at_random_while_notices_pass_each_is_deposited_once(
+    world: World, notices: int, kills: int
+) -> None:
+    dice = random.Random(0)
+    put = put_in_turn(world, notices, kills)
+    for turn in range(kills):
+        put()
+        with world.service() as hub, suppress(subprocess.TimeoutExpired):
+            if turn % 2:  # at any time of its life, or amid the work
+                hub.process.wait(dice.uniform(SHORTEST, LONGEST))
+            else:
+                hub.wait_for("accepted ")
+                hub.process.wait(dice.uniform(0.0, AMID))
+    assert world.rows(CUT)
+    assert aftermath(world, notices) == []
+    assert len(world.letters()) == notices
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("notices", "kills"), [(60, 6), pytest.param(500, 50, marks=long)], ids=["some", "all"]
+)
+def test_two_hubs_on_one_spool_one_killed_every_second_deposit_each_notice_once(
+    world: World, notices: int, kills: int
+) -> None:
+    put = put_in_turn(world, notices, kills)
+    with ExitStack() as stay:
+        hubs = [stay.enter_context(world.service()) for _ in range(2)]
+        for turn in range(kills):
+            put()
+            with suppress(subprocess.TimeoutExpired):
+                hubs[turn % 2].process.wait(1.0)
+            hubs[turn % 2].kill()
+            hubs[turn % 2] = stay.enter_context(world.service())
+        until(lambda: len(world.letters()) == notices, "all letters")
+        assert [hub.stop() for hub in hubs] == [0, 0]
+    assert aftermath(world, notices) == []
+    assert len(world.letters()) == notices

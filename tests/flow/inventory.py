@@ -1,0 +1,160 @@
+"""The balance that must hold in every world, whatever happened to it.
+
+handed in = taken + repeated + refused; a notice is open, or has exactly one final receipt; one that
+was deposited has exactly one letter, any other none; each receipt is whole, valid, sealed, and
+named in the evidence log, whose chain is whole; no claim is left.
+
+`python -m tests.flow.inventory FOLDER HANDED_IN` checks a world from outside, all of it final.
+"""
+
+import hashlib
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+from hub.evidence import Commit, check_chain
+from tests.flow.receipts import FINAL, Receipt, faults
+from tests.flow.world import World
+
+FOLDERS = ("archive", "citizens")  # mailboxes of the plugin `directory`
+DROPS = "SELECT kind, count(*) AS n FROM 'drop' GROUP BY kind"
+NOTICES = "SELECT id, message_id, state, delivery_key, mailbox, address, claim FROM notice"
+FILES = """
+    SELECT handout.stem, printf('%s.%02d.%s.xml', handout.stem, nn, suffix) AS name,
+           bytes, notice_id, final, written_at, confirmed_at
+    FROM handout JOIN receipt ON receipt.id = handout.receipt
+"""
+FETCHED = """
+    SELECT stem, message_id, printf('%s.%02d.%s.xml', stem, nn, suffix) AS name FROM handout
+    JOIN receipt ON receipt.id = handout.receipt JOIN notice ON notice.id = receipt.notice_id
+    WHERE final AND confirmed_at IS NOT NULL
+"""
+CHAIN = """
+    SELECT chain.seq, chain.at, chain.value, entry.body, entry.digest
+    FROM chain LEFT JOIN entry ON entry.seq = chain.seq ORDER BY chain.seq, entry.id
+"""
+
+
+def unbalanced(world: World, handed_in: int, *, final: bool = True) -> list[str]:
+    """Return what does not balance; nothing if all is well.
+
+    handed_in: drops that were renamed into `in/`
+    final: whether every notice must have come to its end
+    """
+    receipts = world.receipts()
+    return [
+        *_drops(world, handed_in),
+        *_notices(world, receipts, final=final),
+        *_letters(world),
+        *_receipts(world, receipts),
+        *_evidence(world, receipts),
+        *_claims(world),
+    ]
+
+
+def _drops(world: World, handed_in: int) -> Iterator[str]:
+    kinds = {row["kind"]: row["n"] for row in world.rows(DROPS)}
+    if sum(kinds.values()) != handed_in:
+        yield f"{handed_in} drops handed in, the journal knows {kinds}"
+    notices = world.rows("SELECT count(*) AS n FROM notice")[0]["n"]
+    if kinds.get("taken", 0) != notices:
+        yield f"{kinds.get('taken', 0)} drops taken, {notices} notices"
+
+
+def _notices(world: World, receipts: dict[str, Receipt], *, final: bool) -> Iterator[str]:
+    stems: dict[int, set[str]] = {}
+    for row in world.rows("SELECT notice_id, stem FROM 'drop' WHERE notice_id IS NOT NULL"):
+        stems.setdefault(row["notice_id"], set()).add(row["stem"])
+    ends = Counter(
+        (name.rpartition(".xml")[0].rsplit(".", 2)[0], receipt.message_id)
+        for name, receipt in receipts.items()
+        if receipt.outcome in FINAL
+    )
+    fetched = [row for row in world.rows(FETCHED) if row["name"] not in receipts]
+    ends.update((row["stem"], row["message_id"]) for row in fetched)
+    for row in world.rows(NOTICES):
+        wanted = int(row["state"] in FINAL)
+        if final and not wanted:
+            yield f"notice {row['id']} is still {row['state']}"
+        for stem in stems.get(row["id"], set()):
+            if (found := ends.pop((stem, row["message_id"]), 0)) != wanted:
+                yield f"notice {row['id']}, {row['state']}: {found} final receipts for {stem}"
+    if ends:
+        yield f"final receipts of no notice: {sorted(stem for stem, _ in ends)}"
+
+
+def _letters(world: World) -> Iterator[str]:
+    found = Counter((path.parts[-3], path.parts[-2], path.name) for path in world.letters())
+    for row in world.rows(NOTICES):
+        if row["mailbox"] not in FOLDERS:
+            continue
+        place = (row["mailbox"], row["address"], row["delivery_key"])
+        letters = sum(1 for key in found if key[2] == row["delivery_key"])
+        if row["state"] == "DEPOSITED" and (letters != 1 or place not in found):
+            yield f"notice {row['id']} is deposited, and has {letters} letters"
+        if row["state"] == "FAILED" and letters:
+            yield f"notice {row['id']} failed, and has {letters} letters"
+    keys = {row["delivery_key"] for row in world.rows(NOTICES)}
+    if strange := [key for key in found if key[2] not in keys]:
+        yield f"letters of no notice: {strange}"
+
+
+def _receipts(world: World, receipts: dict[str, Receipt]) -> Iterator[str]:
+    trust = world.folder / "keys" / "ca.pem"
+    files = {row["name"]: row for row in world.rows(FILES)}
+    for name, receipt in receipts.items():
+        for fault in faults(receipt, trust):
+            yield f"{name}: {fault}"
+        if name not in files:
+            yield f"{name}: the journal knows of no such file"
+        elif files[name]["bytes"] != receipt.data:
+            yield f"{name}: other bytes than in the journal"
+    for name, row in files.items():
+        if not row["written_at"]:
+            yield f"{name}: not marked as written"
+        elif name not in receipts and not row["confirmed_at"]:
+            yield f"{name}: not in out/"
+
+
+def _evidence(world: World, receipts: dict[str, Receipt]) -> Iterator[str]:
+    rows = world.rows(CHAIN)
+    yield from (str(finding) for finding in check_chain(_commits(rows)))
+    known = {row["digest"] for row in rows}
+    for name, receipt in receipts.items():
+        if receipt.log_digest not in known:
+            yield f"{name}: its entry is not in the evidence log"
+
+
+def _commits(rows: list[sqlite3.Row]) -> Iterator[Commit]:
+    for number, group in groupby(rows, key=lambda row: int(row["seq"])):
+        own = list(group)
+        yield Commit(
+            number=number,
+            at=datetime.fromisoformat(own[0]["at"]),
+            entries=tuple((row["body"], row["digest"]) for row in own if row["digest"]),
+            link=own[0]["value"],
+        )
+
+
+def _claims(world: World) -> Iterator[str]:
+    for path in (world.procedure / ".claimed").rglob("*"):
+        yield f"left in .claimed: {path.name}"
+    for path in (world.procedure / "out").glob(".*.part"):
+        # one that a crash left is swept when it is an hour old; it hides, and is never read
+        if not path.is_file():
+            yield f"left in out/: {path.name}"
+
+
+def delivery_key(message_id: str) -> str:
+    """Return the key under which a notice of rostock lies in its mailbox."""
+    return hashlib.sha256(f"rostock\0{message_id.lower()}".encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    findings = unbalanced(World(folder=Path(sys.argv[1])), int(sys.argv[2]))
+    sys.stdout.write("".join(f"{finding}\n" for finding in findings))
+    sys.exit(1 if findings else 0)
