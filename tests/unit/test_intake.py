@@ -1,8 +1,9 @@
 """Intake when things go wrong around it: no batch is half taken, nothing is taken twice."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from hub.errors import StorageFailed
 from hub.intake import Committer, Done, Layers
 from hub.intake.drops import Acceptable, Opened, Refusal, Repeat, Waits
 from hub.intake.preparing import Sealed
+from hub.vault import Segment
+from postfach_mailbox import Capabilities
 from tests.flow.papers import drop
 
 NAMES = ("a", "b", "c")
@@ -64,16 +67,16 @@ class FailsOnce(Committer):
 
     def commit(
         self,
-        sealed: list[Sealed],  # type: ignore[override]
-        repeats: list[Repeat],  # type: ignore[override]
-        refusals: list[Refusal],  # type: ignore[override]
-        now: object,
+        sealed: Sequence[Sealed],
+        repeats: Sequence[Repeat],
+        refusals: Sequence[Refusal],
+        now: datetime,
     ) -> Done:
         self.calls.append(len(sealed))
         first = len(self.calls) == 1
         if first and not self.durable:
             raise StorageFailed("full", where="disk", fix="Make room")
-        done = Committer.commit(self, sealed, repeats, refusals, now)  # type: ignore[arg-type]
+        done = Committer.commit(self, sealed, repeats, refusals, now)
         if first:
             raise StorageFailed("no answer", where="disk", fix="Look")
         return done
@@ -106,11 +109,11 @@ class Stumbles(Layers):
     """Layers with a bug that one drop brings out."""
 
     def examine(
-        self, opened: Opened, segment: object, told: object
+        self, opened: Opened, segment: Segment, told: Mapping[str, Capabilities | None]
     ) -> Acceptable | Refusal | Waits:
         if opened.work.claim.stem == "b":
             raise ZeroDivisionError("a bug")
-        return Layers.examine(self, opened, segment, told)  # type: ignore[arg-type]
+        return Layers.examine(self, opened, segment, told)
 
 
 def test_a_drop_that_brings_out_a_bug_stops_no_other_and_is_refused_at_last(parts: Parts) -> None:
