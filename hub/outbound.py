@@ -3,7 +3,7 @@
     temporary names in `out/` itself -> one barrier -> renames -> one fsync of each folder -> marks
 
 No reader ever sees a part of a file, and no file is replaced by other bytes. The mark "written"
-rides in the next commit, or follows within a second; what a crash leaves unmarked is written again,
+follows in a commit within a second; what a crash leaves unmarked is written again,
 the same bytes under the same name.
 """
 
@@ -24,7 +24,7 @@ from hub.telemetry import logger
 
 BATCH = 100  # files under one barrier: each is an open descriptor
 MODE = 0o640  # for the group that hub and procedure share; `out/` is setgid
-MARKS_WAIT = 1.0  # seconds that a mark may wait for a commit to ride in
+MARKS_WAIT = 1.0  # seconds that marks gather before their commit
 REST_AGE = timedelta(seconds=10)  # after this an unmarked file is no longer just being written
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -43,7 +43,7 @@ def write(spools: Spools, files: Sequence[Handout], disk: Disk) -> list[int]:
 
 
 class Outbound:
-    """Writes receipt files and keeps the marks that are to ride in a commit. For one thread."""
+    """Writes receipt files and keeps the marks that are to be committed. For one thread."""
 
     def __init__(self, journal: Journal, spools: Spools, disk: Disk, clock: Clock) -> None:
         """Serve these spools."""

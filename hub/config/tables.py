@@ -91,7 +91,7 @@ class Retry(Table):
     wait: Waits = _default("60,300,900,3600,14400")
     """Seconds between attempts; the last repeats until the end."""
     give_up: GiveUp = _default("7d")
-    """How long after acceptance trying ends; `ObsoleteAfter` of a notice may end it sooner."""
+    """How long after acceptance, or `NotBefore`, trying ends; `ObsoleteAfter` may end it sooner."""
 
 
 class Retention(Table):
@@ -113,7 +113,7 @@ class Limits(Table):
     document: Size = _default("1GiB")
     """Each document."""
     drop: Size = _default("2GiB")
-    """Envelope and documents together."""
+    """All documents of a drop together."""
 
 
 class Procedure(Table):

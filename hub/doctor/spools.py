@@ -13,7 +13,7 @@ from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
 from hub.durable import Disk, open_folder
 from hub.journal import Journal, circuits, places, taking
-from hub.spool import alive
+from hub.spool import Stuck, alive
 from hub.spool.folders import CLAIMED, MARKER, owners
 
 LEFT_IN = timedelta(days=1)
@@ -155,7 +155,10 @@ def _stuck(place: Place, journal: Journal | None) -> Iterator[Finding]:
         for entry in entries:
             with suppress(FileNotFoundError):
                 found = entry.stat(follow_symlinks=False)
-                if f"{found.st_dev}:{found.st_ino}:{found.st_ctime_ns}" in refused:
+                one = Stuck(
+                    device=found.st_dev, inode=found.st_ino, ctime_ns=found.st_ctime_ns, stem=""
+                )
+                if one.file in refused:
                     yield wrong(
                         place.subject,
                         f"{entry.name!r} was refused and cannot be moved out of in/",

@@ -193,7 +193,8 @@ class Host:
         how = f"exit status {code}" if code >= 0 else f"signal {-code}"
         if not child.up:
             return StartFailed(
-                reason=f"{reason} before it was ready ({how})", fix="Try: hub plugin check"
+                reason=f"{reason} before it was ready ({how})",
+                fix="See to the plugin: its process ended by itself",
             )
         return Died(reason=f"{reason} ({how})", calls=calls, unsent=tuple(sorted(unsent)))
 
