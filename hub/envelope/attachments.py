@@ -68,12 +68,13 @@ def check_names(notice: Notice) -> None:
     seen: set[str] = set()
     for number, document in enumerate(notice.documents, 1):
         fault = _fault(document.filename) or _misleads(document)
-        folded = unicodedata.normalize("NFKC", document.filename).casefold()
-        if fault is None and folded in seen:
-            fault = "the name stands in another document of the notice, too"
+        if fault is None:
+            folded = unicodedata.normalize("NFKC", document.filename).casefold()
+            twice = "the name stands in another document of the notice, too"
+            fault = twice if folded in seen else None
+            seen.add(folded)
         if fault is not None:
             raise _rejected(notice, number, fault, "/@filename", "9052")
-        seen.add(folded)
 
 
 def check_sizes(notice: Notice, limits: Limits) -> None:

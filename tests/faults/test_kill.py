@@ -19,7 +19,7 @@ Shared = Callable[[str], Path]
 
 pytestmark = pytest.mark.slow
 long = pytest.mark.long
-SOME = "18"  # points of a sweep in `make test`
+SOME = "12"  # points of a sweep in `make test`
 SHORTEST, LONGEST = 0.3, 3.0  # seconds until a kill; a start takes about one
 AMID = 0.1  # seconds in which a share of the notices is deposited
 CUT = "SELECT id FROM attempt WHERE code = 'HUB_STOPPED'"
@@ -48,7 +48,7 @@ def test_killed_at_some_points_of_a_notice_s_path_nothing_is_lost_or_doubled(
     tmp_path: Path, shared: Shared
 ) -> None:
     said = sweep(Scene.make(tmp_path, fresh=False), shared, "--max-points", SOME)
-    assert struck(said) >= 10
+    assert struck(said) >= 8
 
 
 @long

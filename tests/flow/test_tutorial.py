@@ -70,8 +70,9 @@ def shelf(tmp_path: Path) -> Iterator[Box]:
     site = tmp_path / "python" / "lib" / version / "site-packages"
     ours = sysconfig.get_path("purelib")
     (site / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
-    modules = {"postfach_mailbox_shelf": block("python", "import os")}
-    foreign.install(site, SHELF.distribution, SHELF.version, modules, f"shelf = {[*modules][0]}")
+    name = "postfach_mailbox_shelf"
+    modules = {name: block("python", "import os")}
+    foreign.install(site, SHELF.distribution, SHELF.version, modules, f"shelf = {name}")
     made = Box(tmp_path / "python" / "bin" / "python", SHELF, tmp_path, {"path": "shelf"})
     yield made
     made.host.stop(0.0)

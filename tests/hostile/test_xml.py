@@ -1,11 +1,10 @@
-"""Hostile envelopes: every one is refused, by its class, quickly, in little memory, touching nothing.
+"""Hostile envelopes: each is refused by its class, quickly, in little memory, touching nothing.
 
 The documents and mutations lie beside the checkout; without them the tests here are skipped.
 """
 
 import importlib.util
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,8 @@ from hub.errors import NoticeRefused
 from tests import material
 
 EXAMPLES = schemas.folder() / "examples"
-AUTHOR = "ags:130030000000"
+AUTHOR = "ags:beispielamt"
+VALID = (EXAMPLES / "notice-minimal.xml").read_bytes().replace(b">130030000000<", b">beispielamt<")
 LIMITS = envelope.Limits()
 
 # Mutations for layers that come after the envelope, or are not there yet: by name, or by kind.
@@ -34,7 +34,7 @@ SLOTS = {
     "namespaces": {"n": schemas.NAMESPACE},
     "xpath": {
         "id": "/n:Notice/n:MessageID",
-        "tenant": "/n:Notice/n:Author/@identifierScheme",
+        "tenant": "/n:Notice/n:Author",
         "sender": "/n:Notice/n:Author",
         "recipient": "/n:Notice/n:Mailbox",
         "date": "/n:Notice/n:CreatedAt",
@@ -45,12 +45,12 @@ SLOTS = {
         "attachment_digest": "/n:Notice/n:Document/n:Digest",
         "attachment_content": "/n:Notice/n:Document/n:Data",
     },
-    "values": {"other_tenant": "nachbar", "other_sender": "130030000001"},
+    "values": {"other_tenant": "nachbar", "other_sender": "anderes"},
 }
 
 
 def refusal(data: bytes) -> str:
-    """Return the class by which the layers of an envelope refuse the bytes; "taken" if none does."""
+    """Return the class that the layers of an envelope refuse the bytes with, or "taken"."""
     try:
         notice = envelope.read(data, LIMITS)
         envelope.check_tenant(notice, (AUTHOR,))
@@ -96,18 +96,14 @@ def test_each_mutation_of_a_valid_envelope_is_refused_by_its_class(
     name: str, expect: str, kind: str, change: Any
 ) -> None:
     assert MUTATE is not None
-    valid = (EXAMPLES / "notice-minimal.xml").read_bytes()
-    assert refusal(valid) == "taken"
+    assert refusal(VALID) == "taken"
     if kind == "bytes":
-        data = change(valid)
+        data = change(VALID)
     else:
-        tree = MUTATE.Envelope(valid, SLOTS)
-        try:
-            change(tree)
-        except MUTATE.Skip as reason:
-            pytest.skip(f"{name}: {reason}")
+        tree = MUTATE.Envelope(VALID, SLOTS)
+        change(tree)
         data = tree.bytes()
-    assert data != valid
+    assert data != VALID
     assert refusal(data) in expect.split("|")
 
 
@@ -143,7 +139,7 @@ def test_refusing_opens_no_file_and_no_connection_and_takes_little_memory(tmp_pa
     bad = EXAMPLES / "bad" / "notice-legal-basis.xml"
     trace = tmp_path / "trace"
     command = [sys.executable, "-I", "-c", CHILD, str(bad), *files]
-    calls = "trace=open,openat,openat2,socket,connect,execve,stat,newfstatat,statx"
+    calls = "trace=%file,%network,execve"
     done = subprocess.run(
         ["strace", "-f", "-qq", "-o", str(trace), "-e", calls, *command],
         capture_output=True,
@@ -153,6 +149,9 @@ def test_refusing_opens_no_file_and_no_connection_and_takes_little_memory(tmp_pa
     found = json.loads(done.stdout)
     assert found["refused"]
     assert found["peak"] < 200 * 1024  # KiB, the interpreter and all files included
-    between = re.search(r"/mark/begin.*?\n(.*)\n[^\n]*/mark/end", trace.read_text(), re.DOTALL)
-    assert between is not None or "/mark/begin" in trace.read_text()
-    assert between is None or between[1].splitlines() == []
+    lines = trace.read_text().splitlines()
+    begin, end = (
+        next(number for number, line in enumerate(lines) if mark in line)
+        for mark in ("/mark/begin", "/mark/end")
+    )
+    assert lines[begin + 1 : end] == []

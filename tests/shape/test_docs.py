@@ -10,10 +10,10 @@ from hub.errors import RefusalClass
 from hub.journal.tables import metadata
 from hub.model import State
 from tests.material import ROOT
-from tests.shape.test_tree import repository_files
 
 PAGES = sorted(
-    path.relative_to(ROOT).as_posix() for path in repository_files() if path.suffix == ".md"
+    path.relative_to(ROOT).as_posix()
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
 )
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)

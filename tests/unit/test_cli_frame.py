@@ -1,0 +1,123 @@
+"""What holds for every command: where hub.toml comes from, exit codes, a quick start."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hub import cli, starter
+from hub.clock import system_clock
+
+HEAVY = ("alembic", "cryptography", "lxml", "pydantic", "signxml", "sqlalchemy", "structlog")
+
+
+def ended(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*arguments])
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return starter.init(tmp_path / "h", system_clock().now()).config.parent
+
+
+def test_help_needs_nothing_heavy() -> None:
+    code = f"import sys, hub.cli; print([n for n in {HEAVY!r} if n in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
+
+
+def test_the_configuration_is_the_option_else_the_environment_else_here(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HUB_CONFIG", raising=False)
+    assert ended("config", "check") == 78
+    monkeypatch.setenv("HUB_CONFIG", str(folder / "hub.toml"))
+    assert ended("config", "check") == 0
+    assert ended("--config", "none.toml", "config", "check") == 78
+    monkeypatch.delenv("HUB_CONFIG")
+    monkeypatch.chdir(folder)
+    assert ended("config", "check") == 0
+
+
+def test_errors_of_the_configuration_as_json(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "hub.toml"
+    assert ended("--config", str(file), "config", "check", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"ok": True, "errors": []}
+    file.write_text(file.read_text("utf-8").replace("rescan =", "rescam ="), "utf-8")
+    assert ended("--config", str(file), "config", "check", "--json") == 78
+    found = json.loads(capsys.readouterr().out)
+    assert not found["ok"]
+    assert "rescan" in found["errors"][0]
+
+
+def test_no_secret_stands_in_what_is_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended("--config", str(folder / "hub.toml"), "config", "show", "--json") == 0
+    shown = capsys.readouterr().out
+    assert "keys/seal.pass" in shown
+    assert (folder / "keys" / "seal.pass").read_text("utf-8").strip() not in shown
+
+
+def test_a_bug_ends_with_70_and_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(cli.hub, "main", broken)
+    assert ended("run") == 70
+    assert "ZeroDivisionError: a bug" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("--version") == 0
+    assert capsys.readouterr().out == "hub, version 0.1.0\n"
+
+
+@pytest.mark.slow
+def test_a_run_that_cannot_go_on_ends_with_75(folder: Path) -> None:
+    """The mailbox's line is fine, the spool's folder goes away between start and scan."""
+    script = (
+        "import shutil, sys; from hub import cli; from hub.app import loop; begin = loop.Loop.begin;"
+        "loop.Loop.begin = lambda self: (begin(self), shutil.rmtree(sys.argv[1]))[0];"
+        "cli.main(['--config', sys.argv[2], 'run', '--once'])"
+    )
+    own = str(folder / "spool" / "rostock" / "bauamt" / ".claimed")
+    started = ["submit", str(folder / "examples" / "notice.xml"), "--to", "rostock/bauamt"]
+    assert ended("--config", str(folder / "hub.toml"), *started) == 0
+    ran = subprocess.run(
+        [sys.executable, "-c", script, own, str(folder / "hub.toml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert ran.returncode == 75, ran.stderr
+    assert "nothing that was confirmed is lost" in ran.stderr
+
+
+@pytest.mark.slow
+def test_a_run_counts_what_stays_open(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(folder / "hub.toml")
+    (folder / "var" / "mailboxes" / "citizens" / ".mailbox").unlink()
+    notice = str(folder / "examples" / "notice.xml")
+    assert ended("--config", config, "submit", notice, "--to", "rostock/bauamt") == 0
+    hub = Path(sys.executable).with_name("hub")
+    ran = subprocess.run(
+        [hub, "--config", config, "run", "--once"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert (ran.returncode, ran.stdout) == (0, "")
+    assert ran.stderr.splitlines()[-1] == f"hub: {config}: 1 open, DEFERRED"
