@@ -53,7 +53,11 @@ def submit(file: Path, envelope: Path, place: str, documents: tuple[Path, ...]) 
 @click.option("--announce", is_flag=True, help="Print what became durable, a line each.")
 @click.pass_obj
 def run(file: Path, once: bool, announce: bool) -> None:
-    """Run the hub: take notices, deposit them, write receipts."""
+    """Run the hub: take notices, deposit them, write receipts.
+
+    With --once it ends with 0 when all that lay there is taken over or refused, though notices may
+    be open and due later (counted on stderr), and with 75 when drops could not be taken over.
+    """
     from hub import telemetry
     from hub.app import worker
     from hub.app.loop import run as work
@@ -76,6 +80,12 @@ def run(file: Path, once: bool, announce: bool) -> None:
             ) from error
         if once:
             _count_open(config.file, parts.journal)
+            if parts.intake.waiting and not wake.terminations:
+                raise TryLater(
+                    f"{len(parts.intake.waiting)} drops could not be taken over yet",
+                    where=str(config.file),
+                    fix="They stay claimed. See the log and: hub doctor; then run it again",
+                )
 
 
 def _announce(line: str) -> None:

@@ -12,7 +12,7 @@ from hub.dispatch.lines import Line
 from hub.dispatch.results import FINAL_EVENTS, Flight, hand_out, tries_of
 from hub.errors import HubError, NoticeRefused
 from hub.issuing import Issuer
-from hub.journal import Journal, Row, Transaction, attempts, circuits, payloads, recovery
+from hub.journal import Journal, Row, Transaction, attempts, circuits, payloads, recovery, steps
 from hub.journal.attempts import Lease
 from hub.journal.handouts import Handout
 from hub.model import State
@@ -91,7 +91,7 @@ class Leasing:
             if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
                 return
             before = State(row.state)
-            attempts.step(tx, row.id, State.HELD, None, now, held_from=before, held_reason=reason)
+            steps.step(tx, row.id, State.HELD, None, now, held_from=before, held_reason=reason)
             tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=reason)
 
     def waits_now(self, line: Line) -> bool:
@@ -177,7 +177,7 @@ class Leasing:
                     reason=issuing.reason(code),
                 )
                 issued.append((_ended(row, facts), made))
-                attempts.step(tx, row.id, state, None, now)
+                steps.step(tx, row.id, state, None, now)
                 tx.record(row.id, made.entry)
                 finals.append((row.message_id, state))
             files = hand_out(tx, issued)
@@ -231,7 +231,7 @@ class Leasing:
             now,
             reason=issuing.reason("CONTENT_INVALID", f"{refused.what}; deliver by post"),
         )
-        attempts.step(tx, row.id, State.FAILED, None, now)
+        steps.step(tx, row.id, State.FAILED, None, now)
         tx.record(row.id, made.entry)
         return hand_out(tx, [(_ended(row, facts), made)])
 

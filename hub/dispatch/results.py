@@ -13,9 +13,10 @@ from hub import evidence, issuing, receipt, transition
 from hub.clock import Clock
 from hub.config import Config
 from hub.issuing import Facts, Issued, Issuer
-from hub.journal import Journal, Row, Transaction, attempts, circuits, handouts
-from hub.journal.attempts import Ended, Lease
+from hub.journal import Journal, Row, Transaction, attempts, circuits, handouts, steps
+from hub.journal.attempts import Lease
 from hub.journal.handouts import Handout
+from hub.journal.steps import Ended
 from hub.model import State
 from hub.receipt import Outcome as Event
 from hub.transition import Policy, Step
@@ -114,7 +115,7 @@ class Results:
                 )
                 if step.state.final:
                     finals.append((flight.facts.message_id, step.state))
-            attempts.finish(tx, ended)
+            steps.finish(tx, ended)
             files = hand_out(tx, issued)
             for name, code in opened.items():
                 circuits.open_circuit(tx, name, code, now)

@@ -4,7 +4,9 @@
 or not at all. The modules beside this one hold the statements, by what they are about:
 
     taking      drops: taken, repeated, refused, stuck; what is left to settle
-    attempts    what is due, leases, outcomes, recovery of what a dead worker left
+    attempts    what is due, and who works on it
+    steps       how attempts end, and what becomes of their notices
+    recovery    what was left behind, is overdue, waits for its seal
     circuits    what mailboxes said of themselves, and whether they are in order
     handouts    receipts: their bytes, where they were written, when they were fetched
     payloads    where a notice's ciphertext lies; erasing

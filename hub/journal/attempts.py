@@ -40,23 +40,6 @@ class Term:
     end: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How an attempt ended, and the step that makes for its notice."""
-
-    lease: Lease
-    at: datetime
-    outcome: str
-    code: str | None
-    mailbox_code: str | None
-    answer: bytes | None
-    reference: str | None
-    state: State
-    state_before: State
-    due_at: datetime | None
-    held_reason: str | None = None
-
-
 def due(
     connection: sa.Connection,
     name: str,
@@ -182,111 +165,6 @@ def keep(tx: Transaction, worker: str, lease: Lease, reference: str) -> bool:
         sa.update(attempt).where(attempt.c.id == lease.attempt_id).values(reference=reference)
     )
     return True
-
-
-def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
-    """Write outcomes and the steps they make; call it only for notices that `holding` named."""
-    if not ended:
-        return
-    tx.connection.execute(
-        sa.update(attempt)
-        .where(attempt.c.id == sa.bindparam("of"))
-        .values(
-            ended_at=sa.bindparam("ended"),
-            outcome=sa.bindparam("how"),
-            code=sa.bindparam("why"),
-            mailbox_code=sa.bindparam("theirs"),
-            answer=sa.bindparam("said"),
-            reference=sa.func.coalesce(sa.bindparam("named"), attempt.c.reference),
-        ),
-        [
-            {
-                "of": one.lease.attempt_id,
-                "ended": one.at,
-                "how": one.outcome,
-                "why": one.code,
-                "theirs": one.mailbox_code,
-                "said": one.answer,
-                "named": one.reference,
-            }
-            for one in ended
-        ],
-    )
-    tx.connection.execute(
-        _STEP,
-        [
-            _step(
-                one.lease.notice_id,
-                one.state,
-                one.due_at,
-                one.at,
-                held_from=one.state_before,
-                held_reason=one.held_reason,
-            )
-            | {"failed": int(not one.state.final)}
-            for one in ended
-        ],
-    )
-
-
-# Made once: a batch of outcomes is one statement with many rows.
-_STEP = (
-    sa.update(notice)
-    .where(notice.c.id == sa.bindparam("of"))
-    .values(
-        state=sa.bindparam("to_state"),
-        open=sa.bindparam("stays_open"),
-        due_at=sa.bindparam("due"),
-        final_at=sa.bindparam("ends"),
-        held_from=sa.bindparam("from_state"),
-        held_at=sa.bindparam("held"),
-        held_reason=sa.bindparam("why"),
-        failures=notice.c.failures + sa.bindparam("failed"),
-        suspect=False,
-        crashes=0,
-        lease_owner=None,
-        lease_end=None,
-        lease_boot=None,
-        fence=notice.c.fence + 1,
-    )
-)
-
-
-def step(
-    tx: Transaction,
-    notice_id: int,
-    state: State,
-    due_at: datetime | None,
-    now: datetime,
-    *,
-    held_from: State | None = None,
-    held_reason: str | None = None,
-) -> None:
-    """Move a notice to a state and end its lease; the caller holds it by fence or in recovery."""
-    values = _step(notice_id, state, due_at, now, held_from=held_from, held_reason=held_reason)
-    tx.connection.execute(_STEP, [values | {"failed": 0}])
-
-
-def _step(
-    notice_id: int,
-    state: State,
-    due_at: datetime | None,
-    now: datetime,
-    *,
-    held_from: State | None,
-    held_reason: str | None,
-) -> dict[str, object]:
-    held = state is State.HELD
-    return {
-        "of": notice_id,
-        "to_state": state.value,
-        "stays_open": not state.final,
-        "due": due_at,
-        "ends": now if state.final else None,
-        "from_state": held_from.value if held and held_from else None,
-        "held": now if held else None,
-        "why": held_reason if held else None,
-    }
 
 
 def history(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, list[Row]]:

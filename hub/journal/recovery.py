@@ -6,8 +6,9 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.journal import Transaction
-from hub.journal.attempts import CALLABLE, step
+from hub.journal.attempts import CALLABLE
 from hub.journal.circuits import HELD_BY_CRASHES
+from hub.journal.steps import step
 from hub.journal.tables import Row, attempt, mailbox, notice
 from hub.model import State
 

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from hub import evidence
 from hub.errors import JournalInvalid, StorageFailed
-from hub.journal import Journal, attempts, handouts, open_journal, taking, workers
-from hub.journal.attempts import Ended, Lease, Term
+from hub.journal import Journal, attempts, handouts, open_journal, steps, taking, workers
+from hub.journal.attempts import Lease, Term
 from hub.journal.handouts import Issue
+from hub.journal.steps import Ended
 from hub.journal.tables import Row, chain, entry, metadata, notice
 from hub.model import State
 from tests.unit import notices
@@ -134,11 +135,11 @@ def test_a_living_hub_s_database_takes_no_other_configuration(
 def test_a_final_state_is_written_once(journal: Journal, final: State, other: State) -> None:
     (number,) = notices.take(journal, notices.notice(1))
     with journal.write() as tx:
-        attempts.step(tx, number, final, None, START)
+        steps.step(tx, number, final, None, START)
     if other is final:
         return
     with pytest.raises(sa.exc.IntegrityError, match="notice_final_is_final"), journal.write() as tx:
-        attempts.step(tx, number, other, None, START)
+        steps.step(tx, number, other, None, START)
     assert row(journal, number).state == final
 
 
@@ -170,7 +171,7 @@ def test_what_proves_something_is_neither_changed_nor_removed(
     (number,) = notices.take(journal, notices.notice(1))
     lease = start(journal, number)
     with journal.write() as tx:
-        attempts.finish(tx, [ended(lease, State.DEPOSITED)])
+        steps.finish(tx, [ended(lease, State.DEPOSITED)])
         handouts.issue(tx, [issue(number)])
         tx.note(number, "notice.deposited", START)
     with pytest.raises(sa.exc.IntegrityError), journal.write() as tx:
@@ -255,7 +256,7 @@ def test_a_worker_that_lost_its_lease_holds_nothing(journal: Journal) -> None:
         assert attempts.holding(connection, "w1", [lease]) == {number}
         assert attempts.holding(connection, "w2", [lease]) == set()
     with journal.write() as tx:
-        attempts.step(tx, number, State.DEFERRED, START, START)
+        steps.step(tx, number, State.DEFERRED, START, START)
     start(journal, number, Term(worker="w1", boot_id="boot-1", end=2000.0))
     with journal.read() as connection:
         assert attempts.holding(connection, "w1", [lease]) == set()

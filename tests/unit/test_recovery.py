@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub.journal import Journal, attempts, circuits, recovery
+from hub.journal import Journal, attempts, circuits, recovery, steps
 from hub.journal.attempts import Term
 from hub.journal.tables import notice
 from hub.model import State
@@ -87,7 +87,7 @@ def test_an_outcome_clears_suspicion(journal: Journal) -> None:
     lose(journal)
     start(journal, number, suspect=True)
     with journal.write() as tx:
-        attempts.step(tx, number, State.DEFERRED, START, START)
+        steps.step(tx, number, State.DEFERRED, START, START)
     with journal.read() as connection:
         row = connection.execute(sa.select(notice)).one()
     assert (row.suspect, row.crashes) == (False, 0)

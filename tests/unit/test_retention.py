@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from hub import retention
 from hub.config import Retention
 from hub.durable import Disk
-from hub.journal import Journal, attempts, handouts, payloads, taking
+from hub.journal import Journal, handouts, payloads, steps, taking
 from hub.journal.tables import drop, entry, notice, payload
 from hub.model import State
 from hub.spool import Claim, Spool
@@ -82,7 +82,7 @@ def add_notices(
 def end(journal: Journal, clock: TurnedClock, *ids: int, state: State = State.DEPOSITED) -> None:
     with journal.write() as tx:
         for number in ids:
-            attempts.step(tx, number, state, None, clock.now())
+            steps.step(tx, number, state, None, clock.now())
 
 
 def take_receipt(journal: Journal, clock: TurnedClock, notice_id: int, number: int) -> None:
@@ -156,7 +156,7 @@ def test_an_open_notice_keeps_its_payload_whatever_happens(
 ) -> None:
     ids = add_notices(journal, vault, clock, 1)
     with journal.write() as tx:
-        attempts.step(tx, ids[1], state, clock.now(), clock.now())
+        steps.step(tx, ids[1], state, clock.now(), clock.now())
     clock.turn(days=1000)
     assert retention.erase(journal, vault, PERIODS, clock) == 0
     with journal.write() as tx:
