@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -99,6 +99,10 @@ def _rights(place: Place) -> Iterator[Finding]:
             fix="Put them on one",
             configured=True,
         )
+    yield from _others_rights(place, status)
+
+
+def _others_rights(place: Place, status: Mapping[str, os.stat_result]) -> Iterator[Finding]:
     loose = [name for name in ("in", "out") if status[name].st_mode & OTHERS]
     if loose:
         yield wrong(
