@@ -51,7 +51,7 @@ def run(config: Path, notices: int, profile: Path | None = None) -> cost.Cost:
             with cProfile.Profile() as seen:
                 found = cost.measure("hub", notices, work)
             seen.dump_stats(profile)
-        loop.end(parts.config.hub.stop_grace)
+        end(loop, parts.config.hub.stop_grace)
     wake.close()
     return found
 

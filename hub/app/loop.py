@@ -67,6 +67,8 @@ class Loop:
     wake: Wake
     announce: Announce
     moved_at: float = 0.0
+    _hinted: bool = True
+    _scanned: float = 0.0
     _ticked: float = 0.0
     _kept_house: float = 0.0
     _files: list[Handout] = field(default_factory=list)
@@ -90,7 +92,24 @@ class Loop:
 
     def scan(self, *, settling_only: bool = False) -> None:
         """Look into the spools, if the last look is worked off."""
+        # forgotten before the look: a change during it is a hint for the next
+        self._scanned, self._hinted = self.parts.clock.elapsed(), False
         self.parts.intake.scan(settling_only=settling_only)
+
+    def hint(self) -> None:
+        """Note that a folder changed, and wake the loop; from any thread."""
+        self._hinted = True
+        self.wake.poke()
+
+    @property
+    def wants_a_look(self) -> bool:
+        """Whether to look into the folders: at a hint, for a while after activity, in due time."""
+        now, rescan = self.parts.clock.elapsed(), self.parts.config.spool.rescan
+        return (
+            self._hinted
+            or now - self.moved_at < AFTER
+            or now - self._scanned >= rescan.total_seconds()
+        )
 
     def round(self) -> bool:
         """Work one batch of each stage; whether anything moved."""
@@ -100,10 +119,10 @@ class Loop:
             self._taken(done)
         parts.dispatch.poll()
         finished = parts.dispatch.finish()
-        self._finished(finished)
+        self.finished(finished)
         parts.dispatch.lease()
         wrote = bool(self._files)
-        self._hand_out()
+        self.hand_out()
         return bool(done or finished.finals or wrote or parts.intake.busy)
 
     def tick(self) -> None:
@@ -113,8 +132,8 @@ class Loop:
             self._ticked = now
             self._bury()
             parts.sealing.step()
-            self._finished(parts.dispatch.tend())
-            self._hand_out()
+            self.finished(parts.dispatch.tend())
+            self.hand_out()
         due = parts.outbound.marks_due()
         if due is not None and now >= due:
             parts.outbound.flush()
@@ -141,36 +160,6 @@ class Loop:
         fds = [fd for line in lines if (fd := line.host.fileno()) is not None]
         self.wake.wait(fds, min([seconds, *ends]))
 
-    def end(self, grace: timedelta) -> None:
-        """Take nothing new, wait for calls in flight, write all that is known, stop the children.
-
-        A second SIGTERM ends the waiting.
-        """
-        parts, clock = self.parts, self.parts.clock
-        parts.dispatch.stopping = True
-        signals, until = self.wake.terminations, clock.elapsed() + grace.total_seconds()
-        while parts.dispatch.flights and clock.elapsed() < until:
-            if self.wake.terminations > max(1, signals):
-                break
-            self.wait(min(TICK, until - clock.elapsed()))
-            parts.dispatch.poll()
-            self._write_what_landed()
-        for line in parts.dispatch.lines.values():
-            line.host.stop(0.0 if parts.dispatch.flights else 1.0)
-        parts.dispatch.lost()
-        self._write_what_landed()
-        with parts.journal.write() as tx:
-            workers.end(tx, parts.worker, clock.now())
-
-    def _write_what_landed(self) -> None:
-        """Write results, receipts and marks; what fails is found again at the next start."""
-        try:
-            self._finished(self.parts.dispatch.finish())
-            self._hand_out()
-            self.parts.outbound.flush()
-        except HubError as error:
-            logger().error("the end is not written", exc_info=error)
-
     def _bury(self) -> None:
         """Take over what workers of this machine left that are dead."""
         parts = self.parts
@@ -178,7 +167,7 @@ class Loop:
             logger().warning("a worker is dead", worker=dead)
             for spool, found in claims:
                 parts.intake.recover(spool, found)
-            self._finished(parts.dispatch.tend([dead]))
+            self.finished(parts.dispatch.tend([dead]))
             with parts.journal.write() as tx:
                 workers.end(tx, dead, parts.clock.now())
 
@@ -189,17 +178,51 @@ class Loop:
             self.parts.dispatch.begin(one.mailbox, one.lease, one.parcel, one.tenant, one.procedure)
         self._files.extend(done.handouts)
 
-    def _finished(self, finished: Finished) -> None:
+    def finished(self, finished: Finished) -> None:
+        """Announce final states; their receipts are written by `hand_out`."""
         for message_id, state in finished.finals:
             self.announce(f"final {message_id} {state}")
         self._files.extend(finished.handouts)
 
-    def _hand_out(self) -> None:
+    def hand_out(self) -> None:
+        """Write the receipts whose commit is made, and announce them."""
         if not self._files:
             return
         files, self._files = self._files, []
         for file in self.parts.outbound.write(files):
             self.announce(f"receipt {file.tenant}/{file.procedure}/out/{file.name}")
+
+
+def end(loop: Loop, grace: timedelta) -> None:
+    """Take nothing new, wait for calls in flight, write all that is known, stop the children.
+
+    A second SIGTERM ends the waiting.
+    """
+    parts, clock = loop.parts, loop.parts.clock
+    parts.dispatch.stopping = True
+    signals, until = loop.wake.terminations, clock.elapsed() + grace.total_seconds()
+    while parts.dispatch.flights and clock.elapsed() < until:
+        if loop.wake.terminations > max(1, signals):
+            break
+        loop.wait(min(TICK, until - clock.elapsed()))
+        parts.dispatch.poll()
+        _write_what_landed(loop)
+    for line in parts.dispatch.lines.values():
+        line.host.stop(0.0 if parts.dispatch.flights else 1.0)
+    parts.dispatch.lost()
+    _write_what_landed(loop)
+    with parts.journal.write() as tx:
+        workers.end(tx, parts.worker, clock.now())
+
+
+def _write_what_landed(loop: Loop) -> None:
+    """Write results, receipts and marks; what fails is found again at the next start."""
+    try:
+        loop.finished(loop.parts.dispatch.finish())
+        loop.hand_out()
+        loop.parts.outbound.flush()
+    except HubError as error:
+        logger().error("the end is not written", exc_info=error)
 
 
 def run(parts: Parts, wake: Wake, announce: Announce, *, once: bool) -> None:
@@ -215,7 +238,7 @@ def run(parts: Parts, wake: Wake, announce: Announce, *, once: bool) -> None:
         else:
             _serve(loop)
     finally:
-        loop.end(parts.config.hub.stop_grace)
+        end(loop, parts.config.hub.stop_grace)
 
 
 def _work_off(loop: Loop) -> None:
@@ -240,7 +263,7 @@ def _serve(loop: Loop) -> None:
     """Serve until told to stop; a failure of disk or database is waited out."""
     parts = loop.parts
     ticker = Ticker(loop.wake.poke, TICK, parts.clock)
-    watch = Watch([spool.folders.path / "in" for spool in parts.spools.values()], loop.wake.poke)
+    watch = Watch([spool.folders.path / "in" for spool in parts.spools.values()], loop.hint)
     ticker.start()
     watch.start()
     try:
@@ -255,7 +278,8 @@ def _serve(loop: Loop) -> None:
 
 def _turn(loop: Loop) -> None:
     try:
-        loop.scan()
+        if loop.wants_a_look:
+            loop.scan()
         moved = loop.round()
         loop.tick()
     except HubError as error:

@@ -1,8 +1,6 @@
 """The doctor: each thing that can be wrong is named, and nothing else."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,26 +8,11 @@ import pytest
 from hub import config, doctor, starter
 from hub.clock import SystemClock, system_clock
 from hub.config import Config
-from hub.doctor import database, machine, spools
-from hub.doctor.finding import Finding
-from hub.journal import Journal, circuits, handouts, open_journal, places, taking
-from hub.spool import Stuck, WorkerLock
-from hub.spool.folders import MARKER
+from hub.doctor import database, machine
+from hub.journal import Journal, circuits, handouts, open_journal, places
 from hub.starter import Started
+from tests.unit.findings import KEY, SetClock, bad
 from tests.unit.spools import TurnedClock, add_notice, issue
-
-KEY = ("rostock", "bauamt")
-
-
-class SetClock(TurnedClock):
-    """The machine's clock, set to another time."""
-
-    def __init__(self, **by: float) -> None:
-        super().__init__()
-        self.turn(**by)
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.passed
 
 
 @pytest.fixture
@@ -49,24 +32,7 @@ def journal(settings: Config) -> Iterator[Journal]:
     opened.close()
 
 
-@pytest.fixture
-def place(settings: Config) -> spools.Place:
-    return spools.Place(tenant=KEY[0], procedure=KEY[1], config=settings)
-
-
-def bad(findings: Iterable[Finding]) -> list[str]:
-    """Return what is wrong; each says why it matters and what to do."""
-    found = [one for one in findings if not one.ok]
-    assert all(one.why and one.fix and one.exit_code in {69, 78} for one in found)
-    return [one.what for one in found]
-
-
-def look(place: spools.Place, journal: Journal | None = None, **later: float) -> list[str]:
-    return bad(spools.look(place, SetClock(**later), journal))
-
-
-def test_a_new_hub_is_in_order(settings: Config, place: spools.Place) -> None:
-    assert look(place) == []
+def test_machine_and_keys_of_a_new_hub_are_in_order(settings: Config) -> None:
     assert bad(machine.look_at_clock(system_clock(), None)) == []
     assert bad(machine.look_at_seal(settings, system_clock())) == []
     assert bad(machine.look_at_master_key(settings, None)) == []
@@ -120,114 +86,12 @@ def test_a_foreign_master_key_is_found(settings: Config, journal: Journal) -> No
     assert "does not open" in bad(machine.look_at_master_key(settings, journal))[0]
 
 
-@pytest.mark.parametrize("name", ["in", "out", "rejected"])
-def test_a_missing_folder_or_a_link_in_its_place(place: spools.Place, name: str) -> None:
-    away = place.folder / "away"
-    (place.folder / name).rename(away)
-    assert [what.partition("/")[0] for what in look(place)] == [name]
-    (place.folder / name).symlink_to(away)
-    assert [what.partition("/")[0] for what in look(place)] == [name]
-
-
-@pytest.mark.parametrize(
-    ("name", "mode", "words"),
-    [
-        (".claimed", 0o750, "not the hub's alone"),
-        ("in", 0o2777, "everybody may write in in"),
-        ("out", 0o2772, "everybody may write in out"),
-        (".", 0o770, "folder above"),
-    ],
-)
-def test_loose_rights_are_found(place: spools.Place, name: str, mode: int, words: str) -> None:
-    (place.folder / name).chmod(mode)
-    (what,) = look(place)
-    assert words in what
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
-def test_out_without_setgid_and_of_another_group_is_found(place: spools.Place) -> None:
-    out = place.folder / "out"
-    os.chown(out, 0, 12345)
-    out.chmod(0o770)
-    assert "setgid" in look(place)[0]
-
-
 @pytest.mark.slow
 def test_an_owner_that_is_no_user_is_a_fault_of_the_configuration(started: Started) -> None:
     text = started.config.read_text("utf-8").replace('# owner = "bauamt', 'owner = "nobody-here')
     started.config.write_text(text, "utf-8")
     (found,) = [one for one in doctor.examine(config.load(started.config, {})) if not one.ok]
     assert (found.subject, found.exit_code) == ("spool rostock/bauamt", 78)
-
-
-def test_files_left_in_the_folder_for_more_than_a_day(place: spools.Place) -> None:
-    (place.folder / "in" / "stray.pdf").touch()
-    assert look(place) == []
-    assert look(place, hours=25) == ["1 files lie in in/ for more than a day"]
-
-
-def test_claims_of_a_dead_hub_and_claims_that_wait(place: spools.Place, journal: Journal) -> None:
-    own = place.folder / ".claimed" / "w1"
-    own.mkdir(mode=0o700)
-    (own / f"{1:022x}.0.stem.xml").touch()
-    (own / f"{1:022x}.1").touch()
-    assert look(place) == ["1 drops were left by a hub that died"]
-    with WorkerLock.hold(place.config.spool.path, "w1"):
-        assert look(place) == []
-        findings = [*spools.look(place, SetClock(hours=1), journal)]
-    (what,) = bad(findings)
-    assert what.startswith("1 claimed drops wait")
-    assert "archive, citizens" in findings[0].fix
-
-
-def test_looking_whether_a_hub_is_alive_does_not_take_its_lock(place: spools.Place) -> None:
-    (place.folder / ".claimed" / "w1").mkdir(mode=0o700)
-    (place.folder / ".claimed" / "w1" / "a.xml").touch()
-    with WorkerLock.hold(place.config.spool.path, "w1"):
-        look(place)
-        assert WorkerLock.take_over(place.config.spool.path, "w1") is None
-    look(place)
-    assert [*(place.config.spool.path / ".workers").iterdir()] == []
-
-
-def test_another_folder_in_the_place_of_out(place: spools.Place, journal: Journal) -> None:
-    out = place.folder / "out"
-    status = out.stat()
-    known = places.Place(
-        tenant=KEY[0],
-        procedure=KEY[1],
-        device=status.st_dev,
-        inode=status.st_ino,
-        marker=(out / MARKER).read_text("ascii").strip(),
-    )
-    with journal.write() as tx:
-        places.remember(tx, known)
-    assert look(place, journal) == []
-    (out / MARKER).unlink()
-    assert "another folder" in look(place, journal)[0]
-
-
-def test_a_refused_file_that_cannot_be_moved_until_it_is_gone(
-    place: spools.Place, journal: Journal
-) -> None:
-    file = place.folder / "in" / "stuck.xml"
-    file.touch()
-    found = file.stat()
-    stuck = Stuck(device=found.st_dev, inode=found.st_ino, ctime_ns=found.st_ctime_ns, stem="stuck")
-    drop = taking.NewDrop(
-        claim="1" * 22,
-        tenant=KEY[0],
-        procedure=KEY[1],
-        stem="stuck",
-        kind=taking.STUCK,
-        at=system_clock().now(),
-        file=stuck.file,
-    )
-    with journal.write() as tx:
-        taking.drops(tx, [drop])
-    assert "'stuck.xml' was refused" in look(place, journal)[0]
-    file.unlink()
-    assert look(place, journal) == []
 
 
 def test_what_is_held_and_the_circuit_that_holds_it(settings: Config, journal: Journal) -> None:
