@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.material import cost, drops, machine, options
 from hub import telemetry
 from hub.app import worker
-from hub.app.loop import TICK, Loop, Parts
+from hub.app.loop import TICK, Loop, Parts, end
 from hub.app.wake import Wake
 from hub.clock import system_clock
 from hub.config import load
