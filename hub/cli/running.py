@@ -80,11 +80,11 @@ def run(file: Path, once: bool, announce: bool) -> None:
             ) from error
         if once:
             _count_open(config.file, parts.journal)
-            if parts.intake.waiting and not wake.terminations:
+            if parts.intake.failed:  # not what merely waits for a document or a mailbox's word
                 raise TryLater(
-                    f"{len(parts.intake.waiting)} drops could not be taken over yet",
+                    "drops could not be taken over, by a fault of disk, database or seal",
                     where=str(config.file),
-                    fix="They stay claimed. See the log and: hub doctor; then run it again",
+                    fix="They stay as they are. See the log and: hub doctor; then run it again",
                 )
 
 

@@ -53,6 +53,7 @@ class Intake:
     recovered: deque[Work] = field(default_factory=deque)
     singles: deque[Work] = field(default_factory=deque)
     waiting: list[Work] = field(default_factory=list)
+    failed: bool = False  # whether a fault of ours kept a drop from being taken
     _unsettled: list[tuple[Work, bool]] = field(default_factory=list)
     _stuck: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -78,6 +79,7 @@ class Intake:
                 still = self.taker.settling.still(spool, spool.scan(), known_only=settling_only)
             except HubError as error:  # one folder out of order stops no other
                 logger().error("spool unreadable", tenant=spool.tenant, exc_info=error)
+                self.failed = True
                 continue
             self.names.extend((spool, name) for name in still)
 
@@ -121,6 +123,7 @@ class Intake:
             claim = spool.claim(name)
         except HubError as error:  # nothing of this spool can be claimed now
             logger().error("spool unclaimable", tenant=spool.tenant, exc_info=error)
+            self.failed = True
             return
         if isinstance(claim, Stuck):
             if refusal := self._refuse_stuck(spool, claim, name):
@@ -157,6 +160,7 @@ class Intake:
             if len(batch) > 1:
                 self.singles.extend(batch)
             else:
+                self.failed = True
                 self._wait(batch)
             self._stuck -= {_key(one) for one in refusals}
             return None
@@ -164,6 +168,7 @@ class Intake:
         return found.done
 
     def _keep(self, found: Sorted) -> None:
+        self.failed = self.failed or bool(found.failed)
         self._wait(found.waiting)
         self.waiting.extend(found.failed)
         self.singles.extend(found.large)

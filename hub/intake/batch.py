@@ -114,7 +114,7 @@ class Taker:
             layer()
         except StorageFailed as error:
             logger().error("drop unreadable", claim=work.claim.id, exc_info=error)
-            found.waiting.append(work)
+            found.failed.append(work)
         except Exception as error:  # noqa: BLE001  # whatever a drop's bytes bring out must not stop the others
             logger().error("drop failed", claim=work.claim.id, exc_info=error)
             counted = Work(spool=work.spool, claim=work.spool.count_try(work.claim))
