@@ -1,4 +1,8 @@
-"""An acceptable drop becomes rows: sealed, its content and seal encrypted, its first state set."""
+"""An acceptable drop becomes rows: sealed, its content and seal encrypted, its first state set.
+
+PDFs that are to be sealed will be sealed here, before the notice's own seal, which names both
+digests of such a document (`DocumentDigest.deposited`); every attempt then sends those bytes.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -70,7 +70,9 @@ class Box:
         while not (found := self.host.events()):
             fd = self.host.fileno()
             assert fd is not None
-            select.select([fd], [], [])
+            end = self.host.next_deadline()  # waited for as the hub's loop does
+            left = None if end is None else max(0.0, end - self.clock.elapsed())
+            select.select([fd], [], [], left)
         return found
 
     def deposit(self, subject: str, call: int = 1, **more: Any) -> bool:

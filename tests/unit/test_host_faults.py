@@ -72,7 +72,8 @@ def test_a_child_that_passes_a_deadline_is_killed_with_all_it_started(box: Box) 
 
 
 def test_a_child_that_closes_its_end_is_killed(box: Box) -> None:
-    assert box.deposit("close")
+    # its end stays open while another thread of it still reads there: then the deadline ends it
+    assert box.deposit("close", seconds=1.0)
     event = box.next()
     assert isinstance(event, Died)
     assert event.calls == (1,)
