@@ -15,6 +15,7 @@ from hub.diagnosis import MAX_ENVELOPE, Diagnoser
 from hub.diagnosis.__main__ import MEMORY_LIMIT, diagnose, load
 from hub.errors import NoticeRefused
 
+pytestmark = pytest.mark.slow  # real children are started and killed
 EXAMPLES = schemas.folder() / "examples"
 MINIMAL = (EXAMPLES / "notice-minimal.xml").read_text("utf-8")
 SCHEMA = load()

@@ -56,6 +56,7 @@ def test_a_stranger_computes_the_chain_with_json_and_sha256_alone() -> None:
         assert commit.link == previous
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(batches=st.lists(st.lists(ENTRIES, min_size=1, max_size=4), max_size=5))
 def test_a_chain_as_it_was_written_holds(batches: list[list[Entry]]) -> None:

@@ -218,6 +218,7 @@ def test_a_limit_holds_to_the_last_one_before_the_schema(within: str, beyond: st
     assert [refusal(text).refusal for text in texts] == ["SchemaInvalid", "LimitExceeded"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filler", ["A", " A", " " * 4096 + "A"])
 def test_a_document_over_5_mib_is_too_large_however_it_is_written(filler: str) -> None:
     digits = filler * (7 * MIB // len(filler.strip()) if len(filler) < 3 else 2100)

@@ -60,6 +60,7 @@ def refused(world: World, data: bytes, why: str, at: timedelta = timedelta(0)) -
         world.verify(data, at)
 
 
+@pytest.mark.slow
 def test_a_change_of_any_one_byte_is_refused(world: World) -> None:
     """At each place of the file, also where the bytes are not signed themselves."""
     for place in range(len(world.sealed)):

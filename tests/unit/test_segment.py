@@ -68,6 +68,7 @@ def source(size: int, fate: str) -> Iterator[bytes]:
         raise SourceFailed
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(documents=DOCUMENTS)
 def test_a_document_that_fails_leaves_those_before_and_after_it_whole(
