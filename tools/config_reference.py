@@ -25,7 +25,7 @@ Made from the code by `make docs`; do not edit.
 
 - Relative paths count from the folder of hub.toml. It is found by `--config`, else `HUB_CONFIG`,
   else in the working folder. It is read at start; a change needs a restart.
-- Durations and sizes carry a unit: {durations}; {sizes}.
+- Durations and sizes carry a unit: {durations}; {sizes}. Rates: `20/s`, `600/m`, `1000/h`.
 - A variable `HUB__TABLE__KEY` of the environment sets a key: `HUB__SEAL__KEY=file:keys/new.p12`
   sets `seal.key`. Two underscores stand between the parts; `-` in a name is written `_`.
 - Secrets never stand in hub.toml, only the names of files that hold them.
@@ -36,6 +36,7 @@ Made from the code by `make docs`; do not edit.
 KINDS = {
     units.duration: "duration",
     units.size: "size",
+    units.rate: "rate",
     units.waits: "seconds, as `60,300,900`",
     values.absolute: "path",
     values.vault: "path",

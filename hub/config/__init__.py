@@ -13,9 +13,12 @@ Limits: 1 MiB of text, 16 levels.
 from hub.config.reading import Config, load, parse
 from hub.config.settings import Setting
 from hub.config.tables import (
+    CheckConfig,
     Hub,
     Limits,
     MailboxConfig,
+    ObserverConfig,
+    PluginConfig,
     Procedure,
     Retention,
     Retry,
@@ -24,13 +27,18 @@ from hub.config.tables import (
     Tenant,
     Vault,
 )
+from hub.config.units import Rate
 
 __all__ = [
+    "CheckConfig",
     "Config",
     "Hub",
     "Limits",
     "MailboxConfig",
+    "ObserverConfig",
+    "PluginConfig",
     "Procedure",
+    "Rate",
     "Retention",
     "Retry",
     "Seal",

@@ -16,9 +16,11 @@ from hub.config.findings import Finding
 from hub.config.layout import Place
 from hub.config.settings import Setting
 from hub.config.tables import (
+    CheckConfig,
     Hub,
     Limits,
     MailboxConfig,
+    ObserverConfig,
     Retention,
     Retry,
     Seal,
@@ -51,6 +53,8 @@ class Config:
     limits: Limits
     tenants: Mapping[str, Tenant]
     mailboxes: Mapping[str, MailboxConfig]
+    checks: Mapping[str, CheckConfig]
+    observers: Mapping[str, ObserverConfig]
     settings: tuple[Setting, ...]
 
     @property

@@ -17,6 +17,7 @@ from hub.config.values import (
     GiveUp,
     Name,
     Period,
+    Rate,
     Size,
     Waits,
     within,
@@ -142,27 +143,60 @@ class Tenant(Table):
     """Its procedures, by name."""
 
 
-class MailboxConfig(Table):
-    """A mailbox: the plugin behind it and how it is called."""
+class PluginConfig(Table):
+    """A plugin and the process it runs in."""
 
     plugin: Annotated[str, written_as("entry point")]
-    """The plugin's entry point in the group `postfach.mailboxes`."""
-    scheme: Name | None = None
-    """What `Mailbox/@scheme` names it by. Unset: the plugin's own."""
+    """The plugin's entry point."""
     pin: Annotated[str, written_as("pin")] | None = None
     """Distribution and version that must be installed; any other is not started."""
+    record: Annotated[str, written_as("record")] | None = None
+    """SHA-256 of the distribution's RECORD; every file must be as it says. `hub plugin list`."""
+    python: FilePath | None = None
+    """A Python of the plugin's own, with the plugin installed. Unset: the hub's."""
+    user: Annotated[str, written_as("owner")] | None = None
+    """The user its process runs as; the hub must be root, or have CAP_SETUID and CAP_SETGID."""
     in_flight: Annotated[int, Field(ge=1, le=1000)] = 64
     """Calls at a time, 1 to 1000."""
+    rate: Rate | None = None
+    """Most calls in a time, as `20/s`, `600/m` or `1000/h`. Unset: no such limit."""
     call_timeout: Annotated[Duration, within("1s to 1h")] = _default("30s")
     """When a call's end is past, its outcome is unknown."""
+    memory: Size = _default("1GiB")
+    """Address space its process may take, and memory where the hub has a cgroup of its own."""
+    processes: Annotated[int, Field(ge=0, le=10_000)] = 16
+    """Processes it may start beside its own."""
+    file_size: Size = _default("2GiB")
+    """The largest file it may write."""
+    config: Annotated[Mapping[str, Any], AfterValidator(values.plain)] = _default({})
+    """The plugin's own settings, checked by the plugin."""
+
+
+class MailboxConfig(PluginConfig):
+    """A mailbox: the plugin behind it, of the group `postfach.mailboxes`, and how it is called."""
+
+    scheme: Name | None = None
+    """What `Mailbox/@scheme` names it by. Unset: the plugin's own."""
     sandbox: bool = False
     """Whether only notices marked `TestNotice` go there."""
     wait: Waits | None = None
     """As `retry.wait`, for this mailbox."""
     give_up: GiveUp | None = None
     """As `retry.give_up`, for this mailbox."""
-    config: Annotated[Mapping[str, Any], AfterValidator(values.plain)] = _default({})
-    """The plugin's own settings, checked by the plugin."""
+
+
+class CheckConfig(PluginConfig):
+    """A check of drops before they are taken; its plugin is of the group `postfach.checks`."""
+
+    tenants: Annotated[tuple[Name, ...], Field(min_length=1, strict=False)] | None = None
+    """Whose drops it checks. Unset: those of all tenants."""
+
+
+class ObserverConfig(PluginConfig):
+    """An observer of what happens to notices; its plugin is of the group `postfach.observers`."""
+
+    tenants: Annotated[tuple[Name, ...], Field(min_length=1, strict=False)] | None = None
+    """Whose notices it sees. Unset: those of all tenants."""
 
 
 class Tables(Table):
@@ -177,17 +211,12 @@ class Tables(Table):
     limits: Limits = _default({})
     tenants: Annotated[Mapping[Name, Tenant], Field(min_length=1)]
     mailboxes: Annotated[Mapping[Name, MailboxConfig], Field(min_length=1)]
+    checks: Mapping[Name, CheckConfig] = _default({})
+    observers: Mapping[Name, ObserverConfig] = _default({})
 
 
 # Keys that have their place in the design and are refused until they do something.
-NOT_YET_BUILT = (
-    ("checks",),
-    ("observers",),
-    ("limits", "free_space"),
-    ("mailboxes", "*", "rate"),
-    ("mailboxes", "*", "python"),
-    ("mailboxes", "*", "user"),
-)
+NOT_YET_BUILT = (("limits", "free_space"),)
 
 
 def below(kind: object, key: str) -> object:

@@ -13,7 +13,19 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from hub.config.findings import Finding, dotted, meant
-from hub.config.tables import Hub, Limits, MailboxConfig, Seal, Spool, Table, Tenant, Vault
+from hub.config.tables import (
+    CheckConfig,
+    Hub,
+    Limits,
+    MailboxConfig,
+    ObserverConfig,
+    PluginConfig,
+    Seal,
+    Spool,
+    Table,
+    Tenant,
+    Vault,
+)
 
 _Table = TypeVar("_Table", bound=Table)
 Context = Mapping[str, Path]
@@ -26,13 +38,26 @@ def check(tree: Mapping[str, Any], context: Context) -> Iterator[Finding]:
         for name, raw in _table(tree, "mailboxes").items()
         if (mailbox := _valid(MailboxConfig, raw, context))
     }
+    children: dict[tuple[str, ...], PluginConfig] = {
+        ("mailboxes", name): mailbox for name, mailbox in mailboxes.items()
+    }
+    kinds: tuple[tuple[str, type[CheckConfig | ObserverConfig]], ...] = (
+        ("checks", CheckConfig),
+        ("observers", ObserverConfig),
+    )
+    for kind, model in kinds:
+        for name, raw in _table(tree, kind).items():
+            if plugin := _valid(model, raw, context):
+                children[kind, name] = plugin
+                known = _table(tree, "tenants")
+                yield from _tenants((kind, name, "tenants"), plugin.tenants or (), known)
     for name, raw in _table(tree, "tenants").items():
         if tenant := _valid(Tenant, raw, context):
             place = ("tenants", name, "mailboxes")
             yield from _names(place, tenant.mailboxes, _table(tree, "mailboxes"))
             yield from _schemes(place, tenant.mailboxes, mailboxes)
     if hub := _valid(Hub, tree.get("hub"), context):
-        yield from _deadlines(hub, mailboxes)
+        yield from _deadlines(hub, children)
     if limits := _valid(Limits, tree.get("limits", {}), context):
         yield from _limits(limits)
     yield from _folders(tree, context)
@@ -73,12 +98,22 @@ def _schemes(
             yield Finding(place=place, what=what, fix="A tenant has one mailbox per scheme")
 
 
-def _deadlines(hub: Hub, mailboxes: Mapping[str, MailboxConfig]) -> Iterator[Finding]:
-    for name, mailbox in mailboxes.items():
-        if mailbox.call_timeout > hub.stop_grace:
-            place = ("mailboxes", name, "call_timeout")
+def _tenants(
+    place: tuple[str, ...], named: tuple[str, ...], defined: Mapping[str, Any]
+) -> Iterator[Finding]:
+    for name in named:
+        if name not in defined:
+            what = f"no tenant is called {dotted((name,))}"
+            fix = meant(name, defined) or f"Name one of: {', '.join(sorted(defined))}"
+            yield Finding(place=place, what=what, fix=fix)
+
+
+def _deadlines(hub: Hub, children: Mapping[tuple[str, ...], PluginConfig]) -> Iterator[Finding]:
+    for place, plugin in children.items():
+        if plugin.call_timeout > hub.stop_grace:
             fix = "A stop waits for calls in flight: make stop_grace as long"
-            yield Finding(place=place, what="longer than hub.stop_grace", fix=fix)
+            what = "longer than hub.stop_grace"
+            yield Finding(place=(*place, "call_timeout"), what=what, fix=fix)
 
 
 def _limits(limits: Limits) -> Iterator[Finding]:

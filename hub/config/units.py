@@ -1,10 +1,11 @@
 """Durations and sizes as hub.toml writes them: a whole number and a unit.
 
 Durations: `500ms`, `60s`, `5m`, `4h`, `7d`. Sizes: `100B`, `64KiB`, `16MiB`, `1GiB` (powers of
-1024). A bare number is refused, so that nobody has to guess its unit.
+1024). Rates: `20/s`, `600/m`, `1000/h`. A bare number is refused, so that nobody has to guess its unit.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 
 DURATION_UNITS = {
@@ -15,6 +16,7 @@ DURATION_UNITS = {
     "d": timedelta(days=1),
 }
 SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_RATE = re.compile(r"([0-9]{1,7})/([smh])")
 _NUMBER_AND_UNIT = re.compile(r"([0-9]{1,9})([A-Za-z]{1,3})")
 
 
@@ -41,6 +43,25 @@ def size(text: object) -> int:
     if unit not in SIZE_UNITS:
         raise ValueError('not a size. Write a text of number and unit, as "16MiB" or "1GiB"')
     return number * SIZE_UNITS[unit]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most so many of something in a time; `count` may come at once, the rest as time goes."""
+
+    count: int
+    per: timedelta
+
+
+def rate(text: object) -> Rate:
+    """Read a rate.
+
+    Raises ValueError, saying how one is written, for anything else.
+    """
+    match = _RATE.fullmatch(text) if isinstance(text, str) else None
+    if match is None or not int(match[1]):
+        raise ValueError('not a rate. Write a text as "20/s", "600/m" or "1000/h"')
+    return Rate(int(match[1]), DURATION_UNITS[match[2]])
 
 
 def _split(text: object) -> tuple[int, str]:

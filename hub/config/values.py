@@ -23,6 +23,7 @@ PATTERNS = {
     "author": (r"[^\s\x00-\x1f\x7f]{1,255}", 'as "ags:130030000000", without white space'),
     "entry point": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits, ., _ and -"),
     "pin": (r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}==[0-9][A-Za-z0-9.+!-]{0,49}", '"name==1.0.0"'),
+    "record": (r"sha256:[0-9a-f]{64}", '"sha256:" and 64 small hex digits'),
     "owner": (r"[A-Za-z_][A-Za-z0-9_.-]{0,31}", "the name of a user of this machine"),
 }
 
@@ -125,6 +126,7 @@ Name = Annotated[str, written_as("name")]
 FilePath = Annotated[Path, BeforeValidator(absolute)]
 Duration = Annotated[timedelta, BeforeValidator(units.duration)]
 Size = Annotated[int, BeforeValidator(units.size), Field(gt=0)]
+Rate = Annotated[units.Rate, BeforeValidator(units.rate)]
 Waits = Annotated[tuple[timedelta, ...], BeforeValidator(units.waits)]
 Period = Annotated[Duration, within("1s to 3660d")]
 GiveUp = Annotated[Duration, within("1s to 366d")]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.config import Config, load, parse
+from hub.config import Config, Rate, load, parse
 from hub.errors import ConfigError
 
 GOOD = """\
@@ -104,6 +104,11 @@ def test_a_key_of_another_table_is_recognised() -> None:
     ]
 
 
+def test_a_rate_is_so_many_in_a_time() -> None:
+    found = config(GOOD.replace('"directory"', '"directory"\nrate = "600/m"'))
+    assert found.mailboxes["archive"].rate == Rate(600, timedelta(minutes=1))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -118,7 +123,7 @@ def test_a_key_of_another_table_is_recognised() -> None:
         ('"directory"', '"directory"\ngive_up = "367d"', "give_up: out of range. Allowed: 1s to"),
         ('"directory"', '"directory"\npin = "x>=1"', "pin: not written as it must be."),
         ('"directory"', '"directory"\nscheme = "A"', "scheme: not written as it must be."),
-        ('"directory"', '"directory"\nrate = "5/s"', "rate: not yet built."),
+        ('"directory"', '"directory"\nrate = 5', "rate: not a rate."),
         ('"var/mailboxes/archive"', "2026-01-01", "config: a date, or no number, in a plugin's"),
         ('"var/mailboxes/archive"', "[[nan]]", "config: a date, or no number, in a plugin's"),
         ('["archive"]', "[]", "12: tenants.rostock.mailboxes: empty. Name at least one."),
@@ -144,7 +149,17 @@ def test_a_key_of_another_table_is_recognised() -> None:
         ("[hub]", '[limits]\ndrop = "0B"\n[hub]', "limits.drop: too small."),
         ("[hub]", '[limits]\ndrop = "5 MB"\n[hub]', "limits.drop: not a size."),
         ("[hub]", '[limits]\nfree_space = "1GiB"\n[hub]', "limits.free_space: not yet built."),
-        ("[hub]", "[checks.virus]\n[hub]", "1: checks: not yet built."),
+        (
+            "[hub]",
+            '[checks.virus]\nplugin = "virus"\ntenants = ["rostok"]\n[hub]',
+            '3: checks.virus.tenants: no tenant is called rostok. Did you mean "rostock"?',
+        ),
+        (
+            "[hub]",
+            '[observers.tally]\nplugin = "tally"\ncall_timeout = "2m"\n[hub]',
+            "3: observers.tally.call_timeout: longer than hub.stop_grace.",
+        ),
+        ('"directory"', '"directory"\nrecord = "5"', "record: not written as it must be."),
         ("[hub]", "spool = 3\n[hub]", "1: spool: not a table. Give it a header in brackets."),
         ("[tenants.rostock]", '[tenants.rostock]\npostal = "all"', "Allowed: 'none'."),
     ],
