@@ -1,7 +1,8 @@
 """Durations and sizes as hub.toml writes them: a whole number and a unit.
 
 Durations: `500ms`, `60s`, `5m`, `4h`, `7d`. Sizes: `100B`, `64KiB`, `16MiB`, `1GiB` (powers of
-1024). Rates: `20/s`, `600/m`, `1000/h`. A bare number is refused, so that nobody has to guess its unit.
+1024). Rates: `20/s`, `600/m`, `1000/h`. A bare number is refused, so that nobody has to guess its
+unit.
 """
 
 import re
