@@ -49,6 +49,16 @@ def show_config(file: Path, in_json: bool) -> None:
         click.echo(f"{setting.key} = {setting.value}   # {setting.origin}")
 
 
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of hub.toml, for editors that complete and check while one types."""
+    import json
+
+    from hub.config.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
 @click.command()
 @as_json
 @click.pass_context
