@@ -131,7 +131,7 @@ def _lines(ground: Ground) -> dict[str, Line]:
             clock=ground.clock,
             base=ground.config.folder,
         )
-        made = make_line(name, ground.config, host)
+        made = make_line(name, ground.config, host, ground.clock)
         made.circuit_open = known[name].is_open
         if told := known[name].capabilities:
             made.capabilities = Capabilities.model_validate_json(told)

@@ -154,6 +154,7 @@ class Loop:
         lines = self.parts.dispatch.lines.values()
         now = self.parts.clock.elapsed()
         ends = [end - now for line in lines if (end := line.host.next_deadline()) is not None]
+        ends += [until - now for line in lines if (until := line.held_back_until) is not None]
         marks = self.parts.outbound.marks_due()
         if marks is not None:
             ends.append(marks - now)
@@ -257,6 +258,8 @@ def _work_off(loop: Loop) -> None:
             loop.scan(settling_only=True)
         elif not parts.dispatch.due_now():
             return
+        else:  # due, but its mailbox's rate holds it back
+            loop.wait(TICK)
 
 
 def _serve(loop: Loop) -> None:

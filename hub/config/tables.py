@@ -159,7 +159,7 @@ class PluginConfig(Table):
     in_flight: Annotated[int, Field(ge=1, le=1000)] = 64
     """Calls at a time, 1 to 1000."""
     rate: Rate | None = None
-    """Most calls in a time, as `20/s`, `600/m` or `1000/h`. Unset: no such limit."""
+    """Most calls of one hub process in a time: `20/s`, `600/m` or `1000/h`. Unset: no limit."""
     call_timeout: Annotated[Duration, within("1s to 1h")] = _default("30s")
     """When a call's end is past, its outcome is unknown."""
     memory: Size = _default("1GiB")

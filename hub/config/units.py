@@ -46,7 +46,7 @@ def size(text: object) -> int:
     return number * SIZE_UNITS[unit]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """At most so many of something in a time; `count` may come at once, the rest as time goes."""
 
@@ -62,7 +62,7 @@ def rate(text: object) -> Rate:
     match = _RATE.fullmatch(text) if isinstance(text, str) else None
     if match is None or not int(match[1]):
         raise ValueError('not a rate. Write a text as "20/s", "600/m" or "1000/h"')
-    return Rate(int(match[1]), DURATION_UNITS[match[2]])
+    return Rate(count=int(match[1]), per=DURATION_UNITS[match[2]])
 
 
 def _split(text: object) -> tuple[int, str]:

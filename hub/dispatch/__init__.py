@@ -95,11 +95,10 @@ class Dispatch:
     def _send(self, line: Line, departure: Departure) -> None:
         call, flight = self.air.number(), departure.flight
         payload, segments = parcel.payload(departure.parcel, flight.lease.n)
-        deadline = self.leasing.clock.elapsed() + line.call_timeout
         fds: list[int] = []
         try:
             fds.extend(self.leasing.vault.open(one) for one in segments)
-            reached = line.host.call(call, Operation.DEPOSIT, payload, fds=fds, deadline=deadline)
+            reached = line.call(call, Operation.DEPOSIT, payload, fds)
         except (StorageFailed, ValueError) as error:
             logger().error("call failed", mailbox=line.name, exc_info=error)
             reached = False
@@ -129,7 +128,7 @@ class Dispatch:
         written = self.results.write(batch)
         self.air.landed.clear()
         for name in written.opened:
-            self.lines[name].circuit_open = True
+            self.lines[name].fall_out()
         if written.stale:
             logger().warning("results came too late", count=written.stale)
         finished.handouts.extend(written.handouts)
@@ -178,12 +177,12 @@ class Dispatch:
                 line.host.start()
             except OSError as error:  # no process to be had now: later
                 logger().error("mailbox does not start", mailbox=line.name, exc_info=error)
-                line.died(now)
+                line.died()
         if not line.circuit_open:
             return
         with journal.write() as tx:
             circuits.hold_waiting(tx, line.name, clock.now())
         if line.host.up and line.probing is None and now >= line.probe_at:
             call = self.air.number()
-            if line.host.call(call, Operation.HEALTH, deadline=now + line.call_timeout):
+            if line.call(call, Operation.HEALTH, None):
                 line.probing = call

@@ -1,16 +1,21 @@
 """A mailbox as the dispatch stage sees it: its child, its policy, its circuit, its next probe."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from hub.clock import Clock
 from hub.config import Config
+from hub.dispatch.pacing import Bucket, Trust
 from hub.host import Host
 from hub.journal.attempts import Term
 from hub.transition import Policy
 from postfach_mailbox import Capabilities, Repeat
+from postfach_mailbox.frames import Operation, Payload
 
 MARGIN = 30.0  # seconds that a lease outlives its call: the child is killed long before
-PROBE = 5.0  # seconds between two looks at a mailbox whose circuit is open
+PROBES = (5.0, 10.0, 30.0, 60.0)  # seconds between looks at a mailbox whose circuit is open
+DEATHS = 3  # of its process, with no answer in between: the circuit opens
 RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before a dead child is started again
 
 
@@ -20,6 +25,8 @@ class Line:
 
     name: str
     host: Host
+    clock: Clock
+    in_flight: int
     waits: tuple[timedelta, ...]
     give_up: timedelta
     call_timeout: float
@@ -30,6 +37,9 @@ class Line:
     probe_at: float = 0.0
     probing: int | None = None
     suspect_in_work: int | None = None
+    bucket: Bucket | None = None
+    trust: Trust = field(default_factory=Trust)
+    mended: int = 0  # times in a row that it seemed mended and took nothing afterwards
 
     @property
     def policy(self) -> Policy:
@@ -50,26 +60,93 @@ class Line:
     @property
     def places(self) -> int | None:
         """How many deposits it takes now; None where it cannot be called, so that work waits."""
-        return self.host.free if self.callable else None
+        if not self.callable:
+            return None
+        free = self.host.free
+        if self.trust.wary:
+            free = min(free, max(0, free - self.in_flight + 1))  # one, if none is out
+        return free if self.bucket is None else min(free, self.bucket.left(self.clock.elapsed()))
+
+    @property
+    def held_back_until(self) -> float | None:
+        """When its rate lets the next call out; None where its rate holds nothing back."""
+        now = self.clock.elapsed()
+        if self.bucket is None or not self.callable or self.bucket.left(now):
+            return None
+        return self.bucket.next_at(now)
+
+    def call(
+        self, call: int, operation: Operation, payload: Payload | None, fds: Sequence[int] = ()
+    ) -> bool:
+        """Send a call that ends after its `call_timeout`. False: it did not reach the child."""
+        now = self.clock.elapsed()
+        reached = self.host.call(
+            call, operation, payload, fds=fds, deadline=now + self.call_timeout
+        )
+        if reached and self.bucket and operation is not Operation.HEALTH:
+            self.bucket.take(now)
+        return reached
 
     def term(self, worker: str, boot_id: str, now: float) -> Term:
         """Return the lease for a call that starts now: it ends well after the call's own end."""
         return Term(worker=worker, boot_id=boot_id, end=now + self.call_timeout + MARGIN)
 
-    def died(self, now: float) -> None:
-        """Note that the child is gone; it starts again, later each time."""
-        self.restart_at = now + RESTARTS[min(self.deaths, len(RESTARTS) - 1)]
+    def died(self) -> bool:
+        """Note that the child is gone; it starts again, later each time.
+
+        Returns whether it has died so often that its circuit is to open.
+        """
+        self.restart_at = self.clock.elapsed() + RESTARTS[min(self.deaths, len(RESTARTS) - 1)]
         self.deaths += 1
         self.probing = None
+        self.trust.lose()
+        return self.deaths >= DEATHS
+
+    def answered(self, *, taken: bool) -> None:
+        """Note that its child answered a call.
+
+        taken: the mailbox took or refused the notice, so it works
+        """
+        self.deaths = 0
+        self.trust.note(taken=taken)
+        if taken:
+            self.mended = 0
+
+    def started(self, capabilities: Capabilities) -> None:
+        """Note what a child said of itself that has just started."""
+        self.capabilities = capabilities
+        if not self.mended:
+            self.probe_at = 0.0
+
+    def fall_out(self) -> None:
+        """Note that its circuit is open; one that only seemed mended is looked at later each time.
+
+        What was held is freed one call at a time, once it is mended.
+        """
+        self.circuit_open = True
+        if self.mended:
+            self.probe_at = self.clock.elapsed() + PROBES[min(self.mended, len(PROBES) - 1)]
+
+    def looked_at(self, *, works: bool) -> None:
+        """Note how a look at a mailbox whose circuit is open ended, and when the next is due."""
+        self.probing = None
+        self.probe_at = self.clock.elapsed() + PROBES[0]
+        if works:
+            self.circuit_open = False
+            self.mended += 1
+            self.trust.lose()
 
 
-def make_line(name: str, config: Config, host: Host) -> Line:
+def make_line(name: str, config: Config, host: Host, clock: Clock) -> Line:
     """Return the line of a configured mailbox."""
-    retry = config.retry_of(name)
+    retry, table = config.retry_of(name), config.mailboxes[name]
     return Line(
         name=name,
         host=host,
+        clock=clock,
+        in_flight=table.in_flight,
+        bucket=Bucket.full(table.rate, clock.elapsed()) if table.rate else None,
         waits=retry.wait,
         give_up=retry.give_up,
-        call_timeout=config.mailboxes[name].call_timeout.total_seconds(),
+        call_timeout=table.call_timeout.total_seconds(),
     )

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from hub.clock import Clock
-from hub.dispatch.lines import PROBE, Line
+from hub.dispatch.lines import Line
 from hub.dispatch.results import Ending, Flight, Result
 from hub.host import Answer, Died, Kept, Started, StartFailed
 from hub.journal import Journal, attempts, circuits
 from hub.telemetry import logger
-from postfach_mailbox import Absent, Health, Held, Reason, Unknown
+from postfach_mailbox import Absent, Capabilities, Deferred, Health, Held, Reason, Unknown
 from postfach_mailbox.frames import OUTCOMES
 
 NOT_SENT = Held(reason=Reason(code="NOT_SENT", text="the call did not reach the mailbox's process"))
@@ -38,12 +38,12 @@ class Air:
         """Take in what a mailbox's child said."""
         for event in line.host.events():
             match event:
-                case Started():
-                    self._started(line, event)
+                case Started(capabilities=Capabilities() as told):
+                    self._started(line, told)
                 case StartFailed():
                     logger().error("mailbox does not start", mailbox=line.name)
                     self.out_of_order(line, "START_FAILED")
-                    line.died(self.clock.elapsed())
+                    line.died()
                 case Died():
                     self._died(line, event)
                 case Kept():
@@ -62,19 +62,19 @@ class Air:
         """Open a mailbox's circuit."""
         with self.journal.write() as tx:
             circuits.open_circuit(tx, line.name, reason, self.clock.now())
-        line.circuit_open = True
+        line.fall_out()
 
-    def _started(self, line: Line, event: Started) -> None:
-        line.capabilities, line.probe_at = event.capabilities, 0.0
+    def _started(self, line: Line, told: Capabilities) -> None:
+        line.started(told)
         with self.journal.write() as tx:
-            told = event.capabilities.model_dump_json()
-            circuits.told(tx, line.name, told, self.clock.now())
+            circuits.told(tx, line.name, told.model_dump_json(), self.clock.now())
         self.told.append(line)
         logger().info("mailbox started", mailbox=line.name)
 
     def _died(self, line: Line, event: Died) -> None:
         logger().error("mailbox died", mailbox=line.name, count=len(event.calls))
-        line.died(self.clock.elapsed())
+        if line.died():
+            self.out_of_order(line, "CHILD_DIES")
         for call in event.calls:
             self.land(line, call, LOST)
         for call in event.unsent:
@@ -91,16 +91,15 @@ class Air:
 
     def _answered(self, line: Line, event: Answer) -> None:
         if isinstance(event.outcome, Health):
-            line.probing = None
-            line.probe_at = self.clock.elapsed() + PROBE
-            if event.outcome.status != "down":
+            works = event.outcome.status != "down"
+            if works:
                 self._mended(line)
+            line.looked_at(works=works)
         elif isinstance(event.outcome, (*OUTCOMES, Absent)):
-            line.deaths = 0
+            line.answered(taken=not isinstance(event.outcome, Deferred | Held | Unknown))
             self.land(line, event.call, cast("Ending", event.outcome))
 
     def _mended(self, line: Line) -> None:
         with self.journal.write() as tx:
             count = circuits.close_circuit(tx, line.name, self.clock.now())
-        line.circuit_open, line.deaths = False, 0
         logger().info("mailbox mended", mailbox=line.name, count=count)

@@ -106,7 +106,7 @@ def test_a_key_of_another_table_is_recognised() -> None:
 
 def test_a_rate_is_so_many_in_a_time() -> None:
     found = config(GOOD.replace('"directory"', '"directory"\nrate = "600/m"'))
-    assert found.mailboxes["archive"].rate == Rate(600, timedelta(minutes=1))
+    assert found.mailboxes["archive"].rate == Rate(count=600, per=timedelta(minutes=1))
 
 
 @pytest.mark.parametrize(
