@@ -6,7 +6,8 @@
 
 bin := .venv/bin
 # The tests of a plugin are a tree of their own: theirs and ours would be modules of one name.
-typed := hub plugins/contract plugins/directory/postfach_mailbox_directory tests tools bench
+typed := hub plugins/contract plugins/directory/postfach_mailbox_directory \
+	plugins/check-clamd/postfach_check_clamd plugins/observer-lines/postfach_observer_lines tests tools bench
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +29,8 @@ lint: setup ## format, lint, types, layers
 	@$(bin)/ruff check --quiet
 	@$(bin)/mypy $(typed)
 	@$(bin)/mypy plugins/directory/tests
+	@$(bin)/mypy plugins/check-clamd/tests
+	@$(bin)/mypy plugins/observer-lines/tests
 	@$(bin)/lint-imports --no-logo
 
 format: setup ## formats the code and mends what ruff can mend
@@ -43,6 +46,7 @@ bench: setup ## measures the hub beside its references
 docs: setup ## writes docs/reference anew from code and schemas
 	@$(bin)/python tools/config_reference.py
 	@$(bin)/python tools/command_reference.py
+	@$(bin)/python tools/quality_reference.py
 	@$(bin)/python tools/make_reference.py receipts
 
 lock: setup ## newest versions of all packages, at least seven days old, with hashes

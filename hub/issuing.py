@@ -19,6 +19,7 @@ from postfach_mailbox import Deposited
 TEXTS = {
     "NOT_CONFIRMED": "taken over; the mailbox has not confirmed the deposit yet",
     "GAVE_UP": "the mailbox did not take the notice within the time for trying; deliver by post",
+    "DECIDED": "decided by a person; the mailbox has confirmed nothing",
     "OUTCOME_UNKNOWN": "outcome unknown: the notice may be in the mailbox; a person decides",
 }
 
@@ -98,22 +99,19 @@ class Issuer:
         attempts: Sequence[receipt.Attempt] = (),
         reason: Reason | None = None,
         deposited: Deposited | None = None,
+        settled_as: str | None = None,
     ) -> Issued:
         """Return the receipt of an event of an accepted notice. Raises SealUnavailable.
 
         A `deposited` receipt takes time, source and evidence from the mailbox's own answer.
+        settled_as: what a person decided, `deposited` or `failed`, for SETTLED alone
         """
         subject: dict[str, str | int] = {"message_id": facts.message_id, "attempts": len(attempts)}
-        if reason:
-            subject["code"] = reason.code
-        if deposited:
-            subject["deposited_at"] = evidence.stamp(deposited.provided_at)
-            subject["source"] = deposited.source
         return self._seal(
             outcome,
             at,
             f"notice.{outcome.suffix}",
-            subject,
+            subject | _said(reason, deposited, settled_as),
             message_id=facts.message_id,
             case_reference=facts.case_reference,
             mailbox=MailboxAddress(id=facts.address, scheme=facts.scheme),
@@ -121,6 +119,7 @@ class Issuer:
             accepted_at=facts.accepted_at,
             first_attempt_at=attempts[0].at if attempts else None,
             attempts=tuple(attempts),
+            settled_as=settled_as,
             reason=reason,
             deposited_at=deposited.provided_at if deposited else None,
             deposited_source=deposited.source if deposited else None,
@@ -160,6 +159,21 @@ def reason(code: str, text: str | None = None, mailbox_code: str | None = None) 
         text=text or TEXTS[code],
         mailbox_code=mailbox_code,
     )
+
+
+def _said(
+    reason: Reason | None, deposited: Deposited | None, settled_as: str | None
+) -> dict[str, str | int]:
+    """Return what the evidence entry of a receipt tells beside whose it is."""
+    said: dict[str, str | int] = {}
+    if reason:
+        said["code"] = reason.code
+    if deposited:
+        said["deposited_at"] = evidence.stamp(deposited.provided_at)
+        said["source"] = deposited.source
+    if settled_as:
+        said["settled_as"] = settled_as
+    return said
 
 
 def _warnings(deposited: Deposited) -> tuple[Reason, ...]:

@@ -26,7 +26,7 @@ from postfach_mailbox.notice import (
 )
 
 INLINE = frames.INLINE_MAX  # bytes up to which a blob lies in its row, above in the vault
-DOCUMENT, CONTENT, SEALED = "document", "content", "sealed"
+DOCUMENT, CONTENT, SEALED, PREPARED = "document", "content", "sealed", "prepared"
 _notice = TypeAdapter(Notice)
 
 
@@ -36,6 +36,7 @@ class Parcel:
 
     key: the notice's own key; documents: one extent each, in the notice's order
     sealed: the sealed notice's bytes, or where they lie
+    prepared: what the mailbox made to be sent at every attempt, made_by which plugin
     """
 
     facts: Facts
@@ -46,6 +47,8 @@ class Parcel:
     sealed: bytes | Extent
     sealed_sha256: str
     sealed_size: int
+    prepared: bytes | Extent | None = None
+    made_by: str | None = None
 
 
 def context(delivery_key: str, item: str, n: int = 0) -> bytes:
@@ -104,6 +107,7 @@ def unpack(found: Row, rows: Sequence[Row], vault: Vault) -> Parcel:
     sealed_row = _one(rows, SEALED)
     sealed = _blob(sealed_row, key, found.delivery_key)
     kept = _read(_one(rows, CONTENT), key, found.delivery_key, vault)
+    prepared = next((row for row in rows if row.item == PREPARED), None)
     return Parcel(
         facts=facts(found, rows),
         delivery_key=found.delivery_key,
@@ -113,6 +117,8 @@ def unpack(found: Row, rows: Sequence[Row], vault: Vault) -> Parcel:
         sealed=sealed,
         sealed_sha256=sealed_row.sha256,
         sealed_size=sealed_row.size,
+        prepared=_blob(prepared, key, found.delivery_key) if prepared else None,
+        made_by=prepared.made_by if prepared else None,
     )
 
 
@@ -141,15 +147,11 @@ def payload(parcel: Parcel, attempt: int) -> tuple[frames.DepositPayload, list[s
         _stored(segments, extent, context(parcel.delivery_key, DOCUMENT, n))
         for n, extent in enumerate(parcel.documents)
     )
-    source: frames.Inline | frames.Stored
-    if isinstance(parcel.sealed, bytes):
-        source = frames.Inline(data=parcel.sealed)
-    else:
-        source = _stored(segments, parcel.sealed, context(parcel.delivery_key, SEALED))
+    sealed, prepared = parcel.sealed, parcel.prepared
     return (
         frames.DepositPayload(
             key=parcel.delivery_key,
-            notice=_data(parcel),
+            notice=told(parcel),
             sources=sources,
             sealed_notice=DocumentData(
                 id="seal",
@@ -159,7 +161,10 @@ def payload(parcel: Parcel, attempt: int) -> tuple[frames.DepositPayload, list[s
                 role="seal",
                 sha256=parcel.sealed_sha256,
             ),
-            sealed_notice_source=source,
+            sealed_notice_source=_source(segments, sealed, context(parcel.delivery_key, SEALED)),
+            prepared=None
+            if prepared is None
+            else _source(segments, prepared, context(parcel.delivery_key, PREPARED)),
             dek=parcel.key,
             attempt=attempt,
         ),
@@ -167,8 +172,20 @@ def payload(parcel: Parcel, attempt: int) -> tuple[frames.DepositPayload, list[s
     )
 
 
-def _data(parcel: Parcel) -> NoticeData:
-    notice = parcel.notice
+def told(parcel: Parcel) -> NoticeData:
+    """Return what a mailbox is told of a notice."""
+    return notice_data(
+        parcel.notice,
+        scheme=parcel.facts.scheme,
+        address=parcel.facts.address,
+        documents=parcel.documents,
+    )
+
+
+def notice_data(
+    notice: Notice, *, scheme: str | None, address: str, documents: Sequence[Extent]
+) -> NoticeData:
+    """Return what a plugin is told of a notice; of each document what really lies there."""
     return NoticeData(
         message_id=notice.message_id,
         created_at=notice.created_at,
@@ -178,9 +195,7 @@ def _data(parcel: Parcel) -> NoticeData:
             category=notice.author.category,
             name=notice.author.name,
         ),
-        mailbox=AddressData(
-            id=parcel.facts.address, scheme=parcel.facts.scheme, holder=notice.mailbox.holder
-        ),
+        mailbox=AddressData(id=address, scheme=scheme, holder=notice.mailbox.holder),
         service=notice.service,
         message_type=_code(notice.message_type),
         subject=notice.subject,
@@ -195,7 +210,7 @@ def _data(parcel: Parcel) -> NoticeData:
                 role=one.role.value,
                 sha256=extent.sha256,
             )
-            for one, extent in zip(notice.documents, parcel.documents, strict=True)
+            for one, extent in zip(notice.documents, documents, strict=True)
         ),
         case_reference=notice.case_reference,
         in_reply_to=notice.in_reply_to,
@@ -216,6 +231,12 @@ def _code(code: Code) -> CodeData:
         list_version=code.list_version,
         payload_schema=code.payload_schema,
     )
+
+
+def _source(
+    segments: list[str], blob: bytes | Extent, bound: bytes
+) -> frames.Inline | frames.Stored:
+    return frames.Inline(data=blob) if isinstance(blob, bytes) else _stored(segments, blob, bound)
 
 
 def _stored(segments: list[str], extent: Extent, bound: bytes) -> frames.Stored:

@@ -13,6 +13,7 @@ Security: files 0600, folders 0700, made with O_EXCL, links never followed.
 
 import fcntl
 import hashlib
+import itertools
 import os
 import re
 import secrets
@@ -29,6 +30,7 @@ from postfach_mailbox.cipher import encrypt
 MAGIC = b"postfach seg 1\n\0"
 SEGMENT_ID = re.compile(r"[0-9a-f]{32}")
 FOLDERS = tuple(f"{number:02x}" for number in range(256))
+_opened = itertools.count()
 UNNAMED = ".new"  # ends the name of a segment that is not yet locked; holds no document yet
 
 
@@ -64,6 +66,7 @@ class Segment:
         self.id = secrets.token_hex(16)
         self._root_fd, self._disk = root_fd, disk
         self._fd = self._folder_fd = -1
+        self.opened = -1  # the place of its file among those opened by this process
         self._ended = self._synced = False
 
     def __enter__(self) -> Self:
@@ -77,10 +80,7 @@ class Segment:
         traceback: TracebackType | None,
     ) -> None:
         """Close it and give up the lock; throw it away unless it was synced."""
-        if self._synced:
-            self._close()
-        else:
-            self.discard()
+        self.close()
 
     def add(
         self,
@@ -120,17 +120,32 @@ class Segment:
             sha512=count.sha512.hexdigest() if count.sha512 else None,
         )
 
+    def close(self) -> None:
+        """End its `with` block, for one whose block was left to outlive the batch."""
+        if self._synced:
+            self._close()
+        else:
+            self.discard()
+
     def sync(self) -> None:
         """Make it all durable, with one barrier; none when nothing was added. Only once.
 
         Raises StorageFailed: this segment is then lost, its documents are to be read again.
         """
+        sync_together(self._disk, [self])
+
+    def ending(self) -> tuple[list[int], list[int]]:
+        """End adding; return the file and the folders that a barrier is to make durable."""
         if self._ended:
             raise ValueError("a segment is synced once")
         self._ended = True
-        if self._fd >= 0:
-            # The vault's own folder too: the folder in it may be new, made by another process.
-            self._disk.sync([self._fd], [self._folder_fd, self._root_fd])
+        if self._fd < 0:
+            return [], []
+        # The vault's own folder too: the folder in it may be new, made by another process.
+        return [self._fd], [self._folder_fd, self._root_fd]
+
+    def durable(self) -> None:
+        """Note that the barrier was passed: from now on the file stays."""
         self._synced = True
 
     def discard(self) -> None:
@@ -154,7 +169,7 @@ class Segment:
         except OSError as error:
             os.close(fd)
             raise cannot("make a segment", error) from error
-        self._fd = fd
+        self._fd, self.opened = fd, next(_opened)
 
     def _cut(self, offset: int) -> None:
         """Take off what a failed document left; if that fails too, it only wastes room."""
@@ -167,6 +182,20 @@ class Segment:
             if fd >= 0:
                 os.close(fd)
         self._fd = self._folder_fd = -1
+
+
+def sync_together(disk: Disk, segments: Iterable[Segment]) -> None:
+    """Make several segments durable with one barrier.
+
+    Raises StorageFailed: all of them are then lost, their documents are to be read again.
+    """
+    # In the order in which their files were opened, as a barrier wants them: see Disk.sync.
+    segments = sorted(segments, key=lambda one: one.opened)
+    ending = [one.ending() for one in segments]
+    if files := [fd for own, _ in ending for fd in own]:
+        disk.sync(files, sorted({fd for _, folders in ending for fd in folders}))
+    for one in segments:
+        one.durable()
 
 
 class _Counted:

@@ -12,6 +12,7 @@ from hub import retry
 from hub.model import State
 from postfach_mailbox import (
     Absent,
+    Capabilities,
     Deferred,
     Deposited,
     Held,
@@ -19,17 +20,33 @@ from postfach_mailbox import (
     Pending,
     Refused,
     Repeat,
+    Unknown,
 )
 
-DEPOSIT, RECONCILE = "deposit", "reconcile"
+DEPOSIT, RECONCILE, PREPARE = "deposit", "reconcile", "prepare"
+PREPARED = "PREPARED"  # how an attempt of `prepare` ends that gave bytes: no outcome, no step
+CALLABLE = (State.SEALED, State.DEFERRED, State.PENDING, State.IN_DOUBT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How a mailbox is tried again: its waits, and what a repeated deposit means to it."""
+    """How a mailbox is tried again, by what it promises.
+
+    waits: between attempts, never empty where one is made
+    repeat: what a repeated deposit means to it; asks: whether it offers `reconcile`
+    """
 
     waits: tuple[timedelta, ...]
     repeat: Repeat
+    asks: bool = False
+
+
+def policy(waits: tuple[timedelta, ...], told: Capabilities | None) -> Policy:
+    """Return the policy of a mailbox; one that never told cannot be asked, nor sent to twice."""
+    if told is None:
+        return Policy(waits=waits, repeat=Repeat.NEITHER)
+    asks = told.repeat is Repeat.QUERYABLE or told.confirms == "later"
+    return Policy(waits=waits, repeat=told.repeat, asks=asks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,24 +62,26 @@ class Step:
     opens_circuit: bool = False
 
 
-def operation(state: State, repeat: Repeat) -> str | None:
+def operation(state: State, policy: Policy) -> str | None:
     """Return what may be called for a notice in `state`: deposit, reconcile, or nothing.
 
-    Only an IDEMPOTENT mailbox is sent the same notice again in doubt; a QUERYABLE one is asked; at
-    one that is NEITHER a person decides, or what the mailbox sends back.
+    IN_DOUBT an IDEMPOTENT mailbox is sent the same notice again, a QUERYABLE one is asked; at one
+    that is NEITHER a person decides, or what the mailbox sends back. PENDING is asked wherever
+    there is something to ask; the same notice again could only bring the same answer.
     """
     if state in (State.SEALED, State.DEFERRED):
         return DEPOSIT
-    if state is State.IN_DOUBT and repeat is Repeat.IDEMPOTENT:
-        return DEPOSIT
-    if state.doubtful and repeat is Repeat.QUERYABLE:
-        return RECONCILE
+    if state is State.PENDING:
+        return RECONCILE if policy.asks else None
+    if state is State.IN_DOUBT:
+        by_repeat = {Repeat.IDEMPOTENT: DEPOSIT, Repeat.QUERYABLE: RECONCILE}
+        return by_repeat.get(policy.repeat)
     return None
 
 
-def depositable(repeat: Repeat) -> tuple[State, ...]:
-    """Return the states in which a notice may be sent to such a mailbox."""
-    return tuple(state for state in State if operation(state, repeat) == DEPOSIT)
+def workable(policy: Policy) -> tuple[State, ...]:
+    """Return the states in which something may be called for a notice at such a mailbox."""
+    return tuple(state for state in CALLABLE if operation(state, policy))
 
 
 def after_attempt(
@@ -74,68 +93,93 @@ def after_attempt(
     now: datetime,
     jitter: float,
     policy: Policy,
+    call_ends: datetime | None = None,
 ) -> Step:
     """Return the step that the outcome of an attempt makes.
 
     state: before the attempt: SEALED, DEFERRED, PENDING or IN_DOUBT
-    called: the operation that ended so, `deposit` or `reconcile`
+    called: the operation that ended so: deposit, reconcile, or prepare where it gave no bytes
     failures: attempts that ended without a final state, this one not counted, 0 or more
     jitter: 0.0 to 1.0
+    call_ends: when the call's deadline is over; a mailbox is not asked before
     Raises ValueError for a state in which nothing is called.
     Source: design of the mailbox contract, table of outcomes (docs/reference/outcomes.md).
     """
-    if state not in (State.SEALED, State.DEFERRED, State.PENDING, State.IN_DOUBT):
+    if state not in CALLABLE:
         raise ValueError(f"no attempt is made in {state}")
-    if isinstance(outcome, Deposited):
-        return Step(state=State.DEPOSITED)
-    again = retry.due(now, policy.waits, failures + 1, jitter, not_before=_wish(outcome))
-    if state.doubtful:
-        return _in_doubt(state, called, outcome, now=now, again=again, policy=policy)
-    match outcome:
-        case Pending():
-            return Step(state=State.PENDING, due_at=_asked(again, policy))
-        case Deferred():
-            return Step(state=State.DEFERRED, due_at=again)
-        case Refused():
-            return Step(state=State.FAILED)
-        case Held():
-            return Step(state=State.HELD, opens_circuit=True)
-    # UNKNOWN, and ABSENT where it was not asked for: it may be stored
-    first = now if policy.repeat is Repeat.IDEMPOTENT else _asked(again, policy)
-    return Step(state=State.IN_DOUBT, due_at=first)
-
-
-def _in_doubt(
-    state: State,
-    called: str,
-    outcome: Outcome | Absent,
-    *,
-    now: datetime,
-    again: datetime,
-    policy: Policy,
-) -> Step:
-    if isinstance(outcome, Refused) and (called == RECONCILE or policy.repeat is Repeat.IDEMPOTENT):
-        return Step(state=State.FAILED)
-    if isinstance(outcome, Absent) and called == RECONCILE:
-        return Step(state=State.SEALED, due_at=now)
-    if isinstance(outcome, Pending):
-        return Step(state=State.PENDING, due_at=_asked(again, policy))
+    becomes = _becomes(state, called, outcome, policy)
     held = isinstance(outcome, Held)
-    return Step(state=state, due_at=_called_again(state, again, policy), opens_circuit=held)
+    if becomes.final or becomes is State.HELD:
+        return Step(state=becomes, opens_circuit=held)
+    again = retry.due(now, policy.waits, failures + 1, jitter, not_before=_wish(outcome))
+    due_at: datetime | None = again
+    if becomes is State.SEALED:  # it is absent: nothing to wait for
+        due_at = now
+    elif becomes.doubtful:
+        due_at = _due_in_doubt(state, becomes, now=now, again=again, policy=policy)
+        if due_at and call_ends and isinstance(outcome, Unknown | Absent):
+            due_at = not_in_the_air(due_at, becomes, policy, call_ends)
+    return Step(state=becomes, due_at=due_at, opens_circuit=held)
+
+
+def _becomes(state: State, called: str, outcome: Outcome | Absent, policy: Policy) -> State:
+    if called == PREPARE:
+        return _unprepared(state, outcome)
+    if isinstance(outcome, Deposited):
+        return State.DEPOSITED
+    if isinstance(outcome, Pending):
+        return State.PENDING
+    if state.doubtful:
+        proves = called == RECONCILE or policy.repeat is Repeat.IDEMPOTENT
+        if isinstance(outcome, Refused) and proves:
+            return State.FAILED
+        absent = isinstance(outcome, Absent) and called == RECONCILE
+        return State.SEALED if absent else state
+    match outcome:
+        case Deferred():
+            return State.DEFERRED
+        case Refused():
+            return State.FAILED
+        case Held():
+            return State.HELD
+    return State.IN_DOUBT  # UNKNOWN, and ABSENT where it was not asked for: it may be stored
+
+
+def _unprepared(state: State, outcome: Outcome | Absent) -> State:
+    """Return the state after a `prepare` that gave no bytes: nothing was sent by it."""
+    if state.doubtful:  # its refusal says nothing of what an earlier attempt may have stored
+        return state
+    if isinstance(outcome, Refused):
+        return State.FAILED
+    return State.HELD if isinstance(outcome, Held) else State.DEFERRED
+
+
+def _due_in_doubt(
+    before: State, becomes: State, *, now: datetime, again: datetime, policy: Policy
+) -> datetime | None:
+    called = operation(becomes, policy)
+    if called is None:
+        return None
+    at_once = called == DEPOSIT and not before.doubtful
+    return now if at_once else again
+
+
+def not_in_the_air(
+    due_at: datetime, state: State, policy: Policy, call_ends: datetime | None
+) -> datetime:
+    """Return when a notice in doubt may be worked: asked only when its last call's end is over.
+
+    An answer that it is absent would be worth nothing while the call could still arrive.
+    """
+    if call_ends is None or operation(state, policy) != RECONCILE:
+        return due_at
+    return max(due_at, call_ends)
 
 
 def _wish(outcome: Outcome | Absent) -> timedelta | None:
     if isinstance(outcome, Deferred):
         return outcome.not_before
     return outcome.check_after if isinstance(outcome, Pending) else None
-
-
-def _asked(again: datetime, policy: Policy) -> datetime | None:
-    return again if policy.repeat is Repeat.QUERYABLE else None
-
-
-def _called_again(state: State, again: datetime, policy: Policy) -> datetime | None:
-    return again if operation(state, policy.repeat) else None
 
 
 def at_deadline(state: State) -> State:

@@ -19,7 +19,8 @@ compile() { # GROUP FILE [OPTION...]
         --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
         --no-emit-package postfach-mailbox --no-emit-package postfach-mailbox-directory \
         --group "$group" "$@" --output-file "$place/$file" \
-        pyproject.toml plugins/contract/pyproject.toml plugins/directory/pyproject.toml >/dev/null
+        pyproject.toml plugins/contract/pyproject.toml plugins/directory/pyproject.toml \
+        plugins/check-clamd/pyproject.toml plugins/observer-lines/pyproject.toml >/dev/null
 }
 
 compile build requirements.txt

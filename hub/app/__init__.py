@@ -4,28 +4,35 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from hub import mailboxes
 from hub.acknowledgement import Acknowledgements
-from hub.app.loop import Parts
+from hub.app.parts import Parts
+from hub.attendant import Attendant, make_attendant
 from hub.clock import Clock
 from hub.config import Config
 from hub.diagnosis import Diagnoser
-from hub.dispatch import Air, Dispatch, Leasing, Line, Results, make_line
+from hub.dispatch import (
+    Air,
+    Dispatch,
+    Leasing,
+    Line,
+    Preparing,
+    Results,
+    Tending,
+    make_line,
+)
 from hub.durable import Barriers, Disk
 from hub.envelope import Explain, Limits
-from hub.errors import ConfigError
-from hub.host import Host
-from hub.intake import Committer, Intake, Layers, Preparer, Settling, Taker
+from hub.host import make_host
+from hub.intake import Checks, Committer, Intake, Layers, Parking, Preparer, Settling, Taker
 from hub.issuing import Issuer
 from hub.journal import Journal, circuits, open_journal
-from hub.mailboxes import Installed
+from hub.observing import Observing
 from hub.outbound import Outbound
 from hub.seal import load as load_seal
 from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock, open_spool
-from hub.telemetry import logger
 from hub.vault import Vault, load_master_key
-from postfach_mailbox import Capabilities
+from postfach_mailbox import Capabilities, CheckCapabilities, ObserverCapabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,7 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
             ),
             outbound=Outbound(ground.journal, ground.spools, ground.disk, clock),
             acknowledgements=Acknowledgements(ground.journal, ground.spools, clock),
+            observing=Observing(journal=ground.journal, worker=name, attendants=_observers(ground)),
             barriers=ground.disk.barriers,
         )
 
@@ -115,22 +123,7 @@ def _lines(ground: Ground) -> dict[str, Line]:
         known = circuits.read(tx.connection)
     lines = {}
     for name, table in ground.config.mailboxes.items():
-        try:
-            installed = mailboxes.find(name, table)
-        except ConfigError as error:
-            logger().error("mailbox not found", mailbox=name, exc_info=error)
-            # its child cannot load it either, and says so as of any that does not start
-            installed = Installed(
-                name=name, distribution=table.plugin, version="0", entry_point=table.plugin
-            )
-        host = Host(
-            name,
-            installed,
-            table.config,
-            in_flight=table.in_flight,
-            clock=ground.clock,
-            base=ground.config.folder,
-        )
+        host = make_host("mailboxes", name, table, base=ground.config.folder, clock=ground.clock)
         made = make_line(name, ground.config, host, ground.clock)
         made.circuit_open = known[name].is_open
         if told := known[name].capabilities:
@@ -139,14 +132,49 @@ def _lines(ground: Ground) -> dict[str, Line]:
     return lines
 
 
+def _checks(ground: Ground) -> dict[str, Attendant]:
+    base, clock = ground.config.folder, ground.clock
+    return {
+        name: make_attendant(
+            "check",
+            name,
+            table,
+            described=CheckCapabilities,
+            host=make_host("checks", name, table, base=base, clock=clock),
+            clock=clock,
+        )
+        for name, table in ground.config.checks.items()
+    }
+
+
+def _observers(ground: Ground) -> dict[str, Attendant]:
+    base, clock = ground.config.folder, ground.clock
+    return {
+        name: make_attendant(
+            "observer",
+            name,
+            table,
+            described=ObserverCapabilities,
+            host=make_host("observers", name, table, base=base, clock=clock),
+            clock=clock,
+        )
+        for name, table in ground.config.observers.items()
+    }
+
+
 def _dispatch(ground: Ground) -> Dispatch:
     leasing = Leasing(
+        journal=ground.journal, vault=ground.vault, clock=ground.clock, worker=ground.worker
+    )
+    preparing = Preparing(
+        journal=ground.journal, vault=ground.vault, clock=ground.clock, worker=ground.worker
+    )
+    tending = Tending(
         config=ground.config,
         journal=ground.journal,
         vault=ground.vault,
         issuer=ground.issuer,
         clock=ground.clock,
-        worker=ground.worker,
     )
     results = Results(
         config=ground.config,
@@ -157,7 +185,14 @@ def _dispatch(ground: Ground) -> Dispatch:
         worker=ground.worker,
     )
     air = Air(journal=ground.journal, clock=ground.clock, worker=ground.worker)
-    return Dispatch(leasing=leasing, results=results, lines=_lines(ground), air=air)
+    return Dispatch(
+        leasing=leasing,
+        preparing=preparing,
+        results=results,
+        tending=tending,
+        lines=_lines(ground),
+        air=air,
+    )
 
 
 def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
@@ -171,6 +206,7 @@ def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
         places=dispatch.places,
         terms=dispatch.term,
     )
+    checks = Checks(attendants=_checks(ground), vault=ground.vault)
     taker = Taker(
         layers=layers,
         preparer=Preparer(config=ground.config, vault=ground.vault, issuer=ground.issuer),
@@ -179,5 +215,7 @@ def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
         settling=Settling(config=ground.config, clock=ground.clock),
         disk=ground.disk,
         told=lambda: {name: line.capabilities for name, line in dispatch.lines.items()},
+        checks=checks,
     )
-    return Intake(spools=list(ground.spools.values()), taker=taker)
+    spools = list(ground.spools.values())
+    return Intake(spools=spools, taker=taker, parked=Parking(checks=checks))

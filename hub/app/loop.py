@@ -7,31 +7,27 @@ leases, dead workers, fetched receipts, erasing) is looked after once a second.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hub import retention
-from hub.acknowledgement import Acknowledgements
+from hub.app.parts import Parts
 from hub.app.takeover import find_dead
 from hub.app.wake import Wake
-from hub.clock import Clock
-from hub.config import Config
-from hub.dispatch import Dispatch, Finished
-from hub.durable import Barriers
+from hub.dispatch import Finished
 from hub.errors import HubError
-from hub.intake import Done, Intake
-from hub.journal import Journal, workers
+from hub.intake import Done
+from hub.journal import workers
 from hub.journal.handouts import Handout
-from hub.outbound import Outbound
 from hub.schedule import Ticker
-from hub.sealing import Sealing
-from hub.spool import Spool
 from hub.telemetry import logger
-from hub.vault import Vault
 from hub.watch import Watch
 
+__all__ = ["Loop", "Parts", "end", "run"]
+
 TICK = 1.0  # seconds
+START_WAIT = 10.0  # seconds that the work waits for plugins to start; one that hangs comes later
 HOUSEKEEPING = 60.0  # seconds between looks at what was fetched, expired, left over
 # The hub's own claims hold back the events behind them for half a second (watchdog waits for the
 # other half of a rename), so for a while after activity the folders are simply looked at again.
@@ -39,24 +35,6 @@ AFTER, AGAIN = 1.0, 0.01  # seconds
 SETTLING = 0.2  # seconds between looks at drops that must stand still
 PAUSE = 1.0  # seconds after a failure of the disk or database
 Announce = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a worker is made of; `hub.app.worker` puts it together."""
-
-    config: Config
-    clock: Clock
-    worker: str
-    journal: Journal
-    vault: Vault
-    spools: Mapping[tuple[str, str], Spool]
-    intake: Intake
-    dispatch: Dispatch
-    sealing: Sealing
-    outbound: Outbound
-    acknowledgements: Acknowledgements
-    barriers: Barriers
 
 
 @dataclass(slots=True, kw_only=True)  # when what was done last
@@ -78,14 +56,15 @@ class Loop:
         parts = self.parts
         with parts.journal.write() as tx:
             workers.begin(tx, parts.worker, parts.clock.boot_id, os.getpid(), parts.clock.now())
-        for line in parts.dispatch.lines.values():
-            line.host.start()
+        parts.start()
         self._bury()
+        parts.observing.own()
         retention.remove_unused_segments(parts.journal, parts.vault)
         parts.outbound.sweep(at_once=True)
-        while any(line.starting for line in parts.dispatch.lines.values()):
+        until = parts.clock.elapsed() + START_WAIT
+        while parts.starting and parts.clock.elapsed() < until:
             self.wait(TICK)
-            parts.dispatch.poll()
+            parts.hear()
             if self.wake.terminations:
                 return
         self.tick()
@@ -114,13 +93,14 @@ class Loop:
     def round(self) -> bool:
         """Work one batch of each stage; whether anything moved."""
         parts = self.parts
+        parts.hear()
         done = parts.intake.step() if parts.intake.busy else None
         if done:
             self._taken(done)
-        parts.dispatch.poll()
         finished = parts.dispatch.finish()
         self.finished(finished)
         parts.dispatch.lease()
+        parts.observing.step()
         wrote = bool(self._files)
         self.hand_out()
         return bool(done or finished.finals or wrote or parts.intake.busy)
@@ -131,6 +111,8 @@ class Loop:
         if now - self._ticked >= TICK:
             self._ticked = now
             self._bury()
+            parts.checks.tend()
+            parts.observing.tend()
             parts.sealing.step()
             self.finished(parts.dispatch.tend())
             self.hand_out()
@@ -151,15 +133,9 @@ class Loop:
 
     def wait(self, seconds: float) -> None:
         """Wait for an event: a poke, a child's word, the next deadline."""
-        lines = self.parts.dispatch.lines.values()
         now = self.parts.clock.elapsed()
-        ends = [end - now for line in lines if (end := line.host.next_deadline()) is not None]
-        ends += [until - now for line in lines if (until := line.held_back_until) is not None]
-        marks = self.parts.outbound.marks_due()
-        if marks is not None:
-            ends.append(marks - now)
-        fds = [fd for line in lines if (fd := line.host.fileno()) is not None]
-        self.wake.wait(fds, min([seconds, *ends]))
+        ends = (at - now for at in self.parts.ends())
+        self.wake.wait(self.parts.descriptors(), min([seconds, *ends]))
 
     def _bury(self) -> None:
         """Take over what workers of this machine left that are dead."""
@@ -206,10 +182,9 @@ def end(loop: Loop, grace: timedelta) -> None:
         if loop.wake.terminations > max(1, signals):
             break
         loop.wait(min(TICK, until - clock.elapsed()))
-        parts.dispatch.poll()
+        parts.hear()
         _write_what_landed(loop)
-    for line in parts.dispatch.lines.values():
-        line.host.stop(0.0 if parts.dispatch.flights else 1.0)
+    parts.stop(0.0 if parts.dispatch.flights else 1.0)
     parts.dispatch.lost()
     _write_what_landed(loop)
     with parts.journal.write() as tx:
@@ -251,7 +226,7 @@ def _work_off(loop: Loop) -> None:
         loop.tick()
         if moved or parts.dispatch.air.landed:
             continue
-        if parts.dispatch.flights:
+        if parts.asking:
             loop.wait(TICK)
         elif settling.pending:
             loop.wait(SETTLING)

@@ -11,7 +11,9 @@ from pathlib import Path
 import click
 
 from hub.cli.checking import config, doctor
-from hub.cli.notices import list_notices, retry, status
+from hub.cli.deciding import pause, release, resume, retry, settle
+from hub.cli.notices import list_notices, status
+from hub.cli.plugins import plugin
 from hub.cli.receipts import receipt
 from hub.cli.running import init, run, submit
 from hub.errors import ConfigError, HubError
@@ -32,7 +34,9 @@ def hub(context: click.Context, file: Path | None) -> None:
     context.obj = file or Path(os.environ.get("HUB_CONFIG", "hub.toml"))
 
 
-for command in (init, config, doctor, run, submit, status, list_notices, retry, receipt):
+LOOKING = (status, list_notices)
+DECIDING = (retry, release, settle, pause, resume)
+for command in (init, config, doctor, run, submit, *LOOKING, *DECIDING, receipt, plugin):
     hub.add_command(command)
 
 

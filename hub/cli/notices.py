@@ -1,14 +1,14 @@
-"""`hub status`, `hub list`, `hub retry`: where notices are, and trying one now."""
+"""`hub status`, `hub list`: where notices are, and what waits for a person."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.output import as_json, journal, load, moment, show, who
-from hub.errors import DataInvalid, UsageError
+from hub.cli.output import as_json, journal, load, moment, show
+from hub.errors import UsageError
 
 if TYPE_CHECKING:
     from hub.config import Config
@@ -58,13 +58,21 @@ def _print(one: dict[str, Any]) -> None:
     click.echo(f"  accepted  {moment(one['accepted_at'])}, tried until {moment(one['deadline'])}")
     for attempt in one["attempts"]:
         code = f" {attempt['code']}" if attempt["code"] else ""
+        called = "" if attempt["operation"] == "deposit" else f" {attempt['operation']}"
         click.echo(
             f"  attempt {attempt['n']}  {moment(attempt['started_at'])}"
-            f"  {attempt['outcome'] or 'under way'}{code}"
+            f"{called}  {attempt['outcome'] or 'under way'}{code}"
         )
+    for late in one["late"]:
+        seen = "closed" if late["closed_at"] else "waits for a person"
+        click.echo(f"  too late  {moment(late['at'])}  {late['outcome']}, {seen}")
     for receipt in one["receipts"]:
         fetched = moment(receipt["confirmed_at"]) if receipt["confirmed_at"] else "not fetched yet"
         click.echo(f"  receipt   {receipt['file']}  {fetched}")
+    if one["settled_at"]:
+        click.echo(f"  settled   {moment(one['settled_at'])} as {one['settled_as']}")
+    for stop in one["stops"]:
+        click.echo(f"  stopped   {stop['what']}, since {moment(stop['since'])}")
     click.echo(f"  next      {one['next']}")
 
 
@@ -74,13 +82,16 @@ def _print(one: dict[str, Any]) -> None:
 @click.option(
     "--older", metavar="DURATION", help="Only accepted longer ago than this, as 2h or 3d."
 )
+@click.option("--cases", is_flag=True, help="Only what waits for a person, why, and what to do.")
 @as_json
 @click.pass_obj
 def list_notices(
     file: Path,
+    *,
     state: str | None,
     tenant: str | None,
     older: str | None,
+    cases: bool,
     in_json: bool,
 ) -> None:
     """List notices, the oldest first."""
@@ -89,6 +100,9 @@ def list_notices(
 
     before = system_clock().now() - _duration(older) if older else None
     wanted = _state(state) if state else None
+    if cases:
+        _list_cases(load(file), wanted, tenant, before, in_json=in_json)
+        return
     with journal(load(file)) as opened, opened.read() as connection:
         rows = questions.listed(connection, wanted, tenant, before)
     if in_json:
@@ -101,6 +115,44 @@ def list_notices(
         )
     more = "; there may be more" if len(rows) == questions.LIST_LIMIT else ""
     click.echo(f"{len(rows)} notices{more}", err=True)
+
+
+def _list_cases(
+    config: "Config",
+    state: str | None,
+    tenant: str | None,
+    before: datetime | None,
+    *,
+    in_json: bool,
+) -> None:
+    from hub.journal.cases import cases
+
+    with journal(config) as opened, opened.read() as connection:
+        found = [
+            case
+            for case in cases(connection, config.mailboxes)
+            if state in (None, case.row.state)
+            and tenant in (None, case.row.tenant)
+            and (before is None or case.row.accepted_at <= before)
+        ]
+    if in_json:
+        show(
+            [
+                _brief(case.row)
+                | {"case": case.kind, "since": case.since, "why": case.why, "fix": case.fix}
+                for case in found
+            ]
+        )
+        return
+    for case in found:
+        row = case.row
+        click.echo(
+            f"{moment(case.since)}  {row.state:<10}  {row.tenant}/{row.procedure}"
+            f"  {row.mailbox}  {row.message_id}"
+        )
+        click.echo(f"  why       {case.why}")
+        click.echo(f"  to do     {case.fix}")
+    click.echo(f"{len(found)} cases", err=True)
 
 
 def _brief(row: "Row") -> dict[str, object]:
@@ -123,31 +175,3 @@ def _duration(text: str) -> timedelta:
     if not found:
         raise UsageError("not a duration", where="--older", fix="Write it as 90s, 10m, 2h or 3d")
     return timedelta(seconds=int(found[1]) * UNITS[found[2]])
-
-
-@click.command()
-@click.argument("message_id")
-@click.pass_obj
-def retry(file: Path, message_id: str) -> None:
-    """Try a waiting notice now; in doubt only where sending again cannot deposit it twice."""
-    from hub.clock import system_clock
-    from hub.journal import questions, recovery
-
-    now = system_clock().now()
-    with journal(load(file)) as opened, opened.write() as tx:
-        found = questions.by_message_id(tx.connection, message_id)
-        for row in found:
-            if not questions.may_retry(tx.connection, row):
-                raise DataInvalid(
-                    f"it is {row.state} and cannot simply be sent again",
-                    where=message_id,
-                    fix="hub status says what it waits for",
-                )
-        waiting = [row for row in found if not row.lease_owner]
-        for row in waiting:
-            recovery.hasten(tx, row.id, now)
-            tx.note(row.id, "notice.hastened", now, message_id=row.message_id, user=who())
-    if waiting:
-        click.echo(f"{message_id}: due now; a running hub tries it, or: hub run --once")
-    else:
-        click.echo(f"{message_id}: an attempt is under way")

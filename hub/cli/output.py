@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hub.errors import UsageError
+
 if TYPE_CHECKING:
     from hub.config import Config
     from hub.journal import Journal
@@ -55,6 +57,17 @@ def who() -> int:
     except (OSError, ValueError):
         return os.getuid()
     return os.getuid() if login == NO_LOGIN else login
+
+
+def as_moment(text: str) -> datetime:
+    """Return the time that `--at` names. Raises UsageError."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise UsageError("not a time with zone", where="--at", fix="As 2026-02-03T10:00:00Z")
+    return at
 
 
 def moment(at: datetime | None) -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from hub.cli.output import as_json, journal, load, show, who
-from hub.errors import DataInvalid, HubError, UsageError
+from hub.cli.output import as_json, as_moment, journal, load, show, who
+from hub.errors import DataInvalid, HubError
 
 
 @click.group()
@@ -32,7 +32,7 @@ def receipt() -> None:
 @as_json
 def verify(files: tuple[Path, ...], trust: Path, moment: str | None, in_json: bool) -> None:
     """Check seals without the hub, its database or its keys."""
-    at = _moment(moment)
+    at = None if moment is None else as_moment(moment)
     found = [_verify(file, trust, at) for file in files]
     bad = sum(not one["valid"] for one in found)
     if in_json:
@@ -69,18 +69,6 @@ def _verify(file: Path, trust: Path, at: datetime | None) -> dict[str, object]:
         "signed_at": verified.signed_at.isoformat(),
         "level": f"XAdES-{verified.level}",
     }
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise UsageError("not a time with zone", where="--at", fix="As 2026-02-03T10:00:00Z")
-    return at
 
 
 def _read(file: Path) -> bytes:

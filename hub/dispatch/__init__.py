@@ -7,30 +7,47 @@
 A mailbox that cannot be used by our own fault opens its circuit: what waits for it is held, and
 goes on when its `health()` is up. A result is written only where the lease is still ours.
 
+    leasing     what is due: a deposit, a question, or bytes to be made first
+    preparing   bytes that are made once, before the first attempt
+    results     how attempts ended, and answers that came too late
+    tending     what time brings
+
 Crash safety: an attempt without end is UNKNOWN; `tend` finds it, and only a mailbox that is
-IDEMPOTENT is sent the same key and bytes again.
+IDEMPOTENT is sent the same key and bytes again; one that is QUERYABLE is asked.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hub import parcel
-from hub.dispatch.leasing import Departure, Leasing
+from hub.dispatch.departing import Departure
+from hub.dispatch.flights import NOT_SENT, STOPPED, Flight, Result
+from hub.dispatch.leasing import Leasing
 from hub.dispatch.lines import Line, make_line
-from hub.dispatch.listening import LOST, NOT_SENT, Air
-from hub.dispatch.results import Flight, Result, Results
+from hub.dispatch.listening import Air
+from hub.dispatch.preparing import Preparing
+from hub.dispatch.results import Results
+from hub.dispatch.tending import Tending
 from hub.errors import StorageFailed
-from hub.journal import circuits
 from hub.journal.attempts import Lease, Term
 from hub.journal.handouts import Handout
 from hub.model import State
 from hub.parcel import Parcel
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
-from postfach_mailbox.frames import Operation
+from postfach_mailbox import Prepared
 
-__all__ = ["Air", "Dispatch", "Finished", "Leasing", "Line", "Results", "make_line"]
+__all__ = [
+    "Air",
+    "Dispatch",
+    "Finished",
+    "Leasing",
+    "Line",
+    "Preparing",
+    "Results",
+    "Tending",
+    "make_line",
+]
 
 
 @dataclass(slots=True, kw_only=True)  # collected over one round
@@ -46,7 +63,9 @@ class Dispatch:
     """The stage, for one worker. For one thread."""
 
     leasing: Leasing
+    preparing: Preparing
     results: Results
+    tending: Tending
     lines: Mapping[str, Line]
     air: Air
     stopping: bool = False
@@ -57,8 +76,14 @@ class Dispatch:
         return len(self.air.flights)
 
     def places(self, name: str) -> int | None:
-        """Return how many deposits a mailbox takes now; None where it cannot be called."""
-        return None if self.stopping else self.lines[name].places
+        """Return how many first attempts may begin now; None where the mailbox cannot be called.
+
+        Where bytes are to be made first none begins at once; `lease` sees to it.
+        """
+        line = self.lines[name]
+        places = None if self.stopping else line.places
+        prepares = line.capabilities is not None and line.capabilities.prepares
+        return 0 if places is not None and prepares else places
 
     def term(self, name: str) -> Term:
         """Return the lease of a call to a mailbox that starts now."""
@@ -94,11 +119,11 @@ class Dispatch:
 
     def _send(self, line: Line, departure: Departure) -> None:
         call, flight = self.air.number(), departure.flight
-        payload, segments = parcel.payload(departure.parcel, flight.lease.n)
         fds: list[int] = []
         try:
+            operation, payload, segments = departure.call()
             fds.extend(self.leasing.vault.open(one) for one in segments)
-            reached = line.call(call, Operation.DEPOSIT, payload, fds)
+            reached = line.call(call, operation, payload, fds)
         except (StorageFailed, ValueError) as error:
             logger().error("call failed", mailbox=line.name, exc_info=error)
             reached = False
@@ -122,18 +147,30 @@ class Dispatch:
 
         Raises StorageFailed, SealUnavailable; then nothing is written, and all of it stays.
         """
-        finished, batch = Finished(), list(self.air.landed)
-        if not batch:
-            return finished
-        written = self.results.write(batch)
-        self.air.landed.clear()
+        finished, landed = Finished(), list(self.air.landed)
+        ended = [one for one in landed if not isinstance(one.outcome, Prepared)]
+        made = [one for one in landed if isinstance(one.outcome, Prepared)]
+        if ended:
+            self._write(ended, finished)
+            self.air.landed.clear()
+            self.air.landed.extend(made)
+        if made:
+            begun = self.preparing.store(made, self.lines, begin=not self.stopping)
+            self.air.landed.clear()
+            for departure in begun:
+                self._send(self.lines[departure.flight.mailbox], departure)
+        return finished
+
+    def _write(self, ended: Sequence[Result], finished: Finished) -> None:
+        written = self.results.write(ended)
         for name in written.opened:
             self.lines[name].fall_out()
         if written.stale:
             logger().warning("results came too late", count=written.stale)
+        if written.late:
+            logger().error("late answers wait for a person", count=written.late)
         finished.handouts.extend(written.handouts)
         finished.finals.extend(written.finals)
-        return finished
 
     def tend(self, dead: Iterable[str] = ()) -> Finished:
         """Look after what time brings: lost leases, deadlines, circuits, dead children.
@@ -141,11 +178,11 @@ class Dispatch:
         dead: workers found dead on this machine; their leases end at once
         """
         finished = Finished()
-        self.leasing.recover(self.lines, dead)
+        self.tending.recover(self.lines, dead)
         try:
-            files, finals = self.leasing.expire()
+            files, finals = self.tending.expire()
             for line in self.air.told:
-                files = files + self.leasing.admit(line)
+                files = files + self.tending.admit(line)
             self.air.told.clear()
         except SealUnavailable as error:
             logger().error("deadlines wait for the seal", exc_info=error)
@@ -154,7 +191,7 @@ class Dispatch:
             finished.finals.extend(finals)
         if not self.stopping:
             for line in self.lines.values():
-                self._tend_line(line)
+                self.tending.see_to(line, self.air)
         return finished
 
     def due_now(self) -> bool:
@@ -166,23 +203,4 @@ class Dispatch:
         """Give up what is out: the children were stopped, so the outcomes are unknown."""
         for call in list(self.air.flights):
             flight = self.air.flights[call]
-            self.air.land(self.lines[flight.mailbox], call, LOST)
-
-    def _tend_line(self, line: Line) -> None:
-        clock, journal = self.leasing.clock, self.leasing.journal
-        now = clock.elapsed()
-        if line.restart_at is not None and now >= line.restart_at:
-            line.restart_at = None
-            try:
-                line.host.start()
-            except OSError as error:  # no process to be had now: later
-                logger().error("mailbox does not start", mailbox=line.name, exc_info=error)
-                line.died()
-        if not line.circuit_open:
-            return
-        with journal.write() as tx:
-            circuits.hold_waiting(tx, line.name, clock.now())
-        if line.host.up and line.probing is None and now >= line.probe_at:
-            call = self.air.number()
-            if line.call(call, Operation.HEALTH, None):
-                line.probing = call
+            self.air.land(self.lines[flight.mailbox], call, STOPPED)

@@ -1,46 +1,44 @@
-"""Step B: what is due goes out; what passed its deadline ends; what was left behind is found."""
+"""Step B: what is due goes out, its attempt committed as started before the call leaves."""
 
-import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from hub import issuing, mailboxes, parcel, retry, transition
+from hub import parcel, transition
 from hub.clock import Clock
-from hub.config import Config
+from hub.dispatch import preparing
+from hub.dispatch.departing import Departure
+from hub.dispatch.flights import Flight
 from hub.dispatch.lines import Line
-from hub.dispatch.results import FINAL_EVENTS, Flight, hand_out, tries_of
-from hub.errors import HubError, NoticeRefused
-from hub.issuing import Issuer
-from hub.journal import Journal, Row, Transaction, attempts, circuits, payloads, recovery, steps
+from hub.errors import HubError
+from hub.issuing import Facts
+from hub.journal import Journal, Row, attempts, pauses, payloads, steps
 from hub.journal.attempts import Lease
-from hub.journal.handouts import Handout
 from hub.model import State
 from hub.parcel import Parcel
 from hub.telemetry import logger
+from hub.transition import DEPOSIT, RECONCILE
 from hub.vault import Vault
-from postfach_mailbox import Repeat
 from postfach_mailbox.cipher import Damaged
-
-LIMIT = 200  # notices looked at in one go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Departure:
-    """An attempt that is written as started: its call may leave now."""
+class _Due:
+    """A notice that is due, and the call that it needs; `parcel` where it is sent."""
 
-    flight: Flight
-    parcel: Parcel
+    row: Row
+    called: str
+    facts: Facts
+    parcel: Parcel | None
+    attempt: int
+    reference: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leasing:
-    """Finds what is to be done, by the journal. For one worker."""
+    """Finds what is to be sent or asked, by the journal. For one worker."""
 
-    config: Config
     journal: Journal
     vault: Vault
-    issuer: Issuer
     clock: Clock
     worker: str
 
@@ -52,38 +50,89 @@ class Leasing:
         free = line.places
         if not free:
             return []
-        now = self.clock.now()
-        with self.journal.read() as connection:  # most often nothing is due: no write lock then
-            sent = transition.depositable(line.policy.repeat)
-            found = [*attempts.due(connection, line.name, now, sent, suspect=False, limit=free)]
-            if line.suspect_in_work is None and len(found) < free:
-                found += attempts.due(connection, line.name, now, sent, suspect=True, limit=1)
-        opened = self._unpack(found)
+        opened = self._unpack(line, self._found(line, free))
         if not opened:
             return []
         term = line.term(self.worker, self.clock.boot_id, self.clock.elapsed())
         with self.journal.write() as tx:
-            fences = attempts.free_still(tx.connection, [row.id for row, _ in opened])
-            kept = [(row, made) for row, made in opened if fences.get(row.id) == row.fence]
-            rows = [(row.id, row.fence, row.suspect, transition.DEPOSIT) for row, _ in kept]
-            leases = {lease.notice_id: lease for lease in attempts.start(tx, term, rows, now)}
+            paused = pauses.names(tx.connection)
+            fences = attempts.free_still(tx.connection, [one.row.id for one in opened])
+            kept = [
+                one
+                for one in opened
+                if fences.get(one.row.id) == one.row.fence
+                and not paused.concerns(one.row.tenant, line.name)
+            ]
+            rows = [(one.row.id, one.row.fence, one.row.suspect, one.called) for one in kept]
+            leases = attempts.start(tx, term, rows, self.clock.now())
         return [
-            Departure(flight=self.flight(line, leases[row.id], row, made), parcel=made)
-            for row, made in kept
-            if row.id in leases
+            Departure(
+                flight=_flight(line, lease, one),
+                parcel=one.parcel,
+                attempt=one.attempt,
+                reference=one.reference,
+            )
+            for lease, one in zip(leases, kept, strict=True)
         ]
 
-    def _unpack(self, found: Sequence[Row]) -> list[tuple[Row, Parcel]]:
+    def waits_now(self, line: Line) -> bool:
+        """Whether something is due at this mailbox."""
+        return bool(self._found(line, 1, alone=False))
+
+    def _found(self, line: Line, free: int, *, alone: bool = True) -> list[Row]:
+        """Return what is due; of suspects one, and none while one is in work if they go `alone`."""
+        now, states = self.clock.now(), transition.workable(line.policy)
+        with self.journal.read() as connection:  # most often nothing is due: no write lock then
+            paused = pauses.names(connection)
+            if line.name in paused.mailboxes:
+                return []
+
+            def due(limit: int, *, suspect: bool) -> Sequence[Row]:
+                return attempts.due(
+                    connection,
+                    line.name,
+                    now,
+                    states,
+                    suspect=suspect,
+                    limit=limit,
+                    without=paused.tenants,
+                )
+
+            found = [*due(free, suspect=False)]
+            if len(found) < free and not (alone and line.suspect_in_work is not None):
+                found += due(1, suspect=True)
+        return found
+
+    def _unpack(self, line: Line, found: Sequence[Row]) -> list[_Due]:
+        if not found:
+            return []
+        with self.journal.read() as connection:
+            history = attempts.history(connection, [row.id for row in found])
         opened = []
         for row in found:
-            with self.journal.read() as connection:
-                rows = payloads.load(connection, row.id)
             try:
-                opened.append((row, parcel.unpack(row, rows, self.vault)))
+                opened.append(self._open(line, row, history.get(row.id, [])))
             except (Damaged, HubError) as error:  # what does not open is held, the rest flows
                 logger().error("payload damaged", message_id=row.message_id, exc_info=error)
                 self._hold(row, "payload")
         return opened
+
+    def _open(self, line: Line, row: Row, tries: Sequence[Row]) -> _Due:
+        with self.journal.read() as connection:
+            rows = payloads.load(connection, row.id)
+        called = transition.operation(State(row.state), line.policy)
+        made = None
+        if called == DEPOSIT:
+            made = preparing.without_old_bytes(line, parcel.unpack(row, rows, self.vault), tries)
+            called = preparing.first_call(line, made)
+        return _Due(
+            row=row,
+            called=called or RECONCILE,
+            facts=parcel.facts(row, rows),
+            parcel=made,
+            attempt=1 + attempts.deposits(tries),
+            reference=attempts.reference(tries),
+        )
 
     def _hold(self, row: Row, reason: str) -> None:
         now = self.clock.now()
@@ -94,166 +143,19 @@ class Leasing:
             steps.step(tx, row.id, State.HELD, None, now, held_from=before, held_reason=reason)
             tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=reason)
 
-    def waits_now(self, line: Line) -> bool:
-        """Whether something is due at this mailbox."""
-        now, sent = self.clock.now(), transition.depositable(line.policy.repeat)
-        with self.journal.read() as connection:
-            return any(
-                attempts.due(connection, line.name, now, sent, suspect=suspect, limit=1)
-                for suspect in (False, True)
-            )
 
-    def flight(self, line: Line, lease: Lease, row: Row, made: Parcel) -> Flight:
-        """Return the flight of a leased notice."""
-        return Flight(
-            mailbox=line.name,
-            lease=lease,
-            state=State(row.state),
-            failures=row.failures,
-            tenant=row.tenant,
-            procedure=row.procedure,
-            delivery_key=row.delivery_key,
-            facts=made.facts,
-            policy=line.policy,
-            suspect=row.suspect,
-        )
-
-    def recover(self, lines: Mapping[str, Line], dead: Iterable[str]) -> int:
-        """End leases that are over; an attempt without end is UNKNOWN. Returns how many."""
-        now = self.clock.now()
-        where = (self.clock.boot_id, self.clock.elapsed(), tuple(dead))
-        with self.journal.read() as connection:
-            if not recovery.left_behind(connection, *where):
-                return 0
-        with self.journal.write() as tx:
-            found = recovery.left_behind(tx.connection, *where)
-            for row in found:
-                state, due_at = self._after_loss(row, lines, now)
-                became = recovery.recover(tx, row, state, due_at, now)
-                tx.note(
-                    row.id,
-                    "attempt.lost",
-                    now,
-                    message_id=row.message_id,
-                    attempt=row.attempt_n or 0,
-                    state=became.value,
-                )
-        return len(found)
-
-    def _after_loss(
-        self, row: Row, lines: Mapping[str, Line], now: datetime
-    ) -> tuple[State, datetime | None]:
-        before, line = State(row.state), lines.get(row.mailbox)
-        state = before if before.doubtful else State.IN_DOUBT
-        if line is None:  # left hub.toml since: a person puts it back, or settles
-            return state, None
-        operation = transition.operation(state, line.policy.repeat)
-        if operation is None:
-            return state, None
-        if operation == transition.DEPOSIT:
-            return state, now
-        return state, retry.due(now, line.waits, 1, random.random())  # noqa: S311
-
-    def expire(self) -> tuple[list[Handout], list[tuple[str, State]]]:
-        """End what passed its deadline: `failed`, in doubt `unresolved`. Raises SealUnavailable."""
-        now = self.clock.now()
-        with self.journal.read() as connection:
-            if not recovery.overdue(connection, now, 1):
-                return [], []
-        finals = []
-        with self.journal.write() as tx:
-            issued = []
-            found = recovery.overdue(tx.connection, now, LIMIT)
-            history = attempts.history(tx.connection, [row.id for row in found])
-            for row in found:
-                state = transition.at_deadline(State(row.state))
-                code = "OUTCOME_UNKNOWN" if state is State.UNRESOLVED else "GAVE_UP"
-                facts = parcel.facts(row, payloads.load(tx.connection, row.id))
-                made = self.issuer.of_notice(
-                    FINAL_EVENTS[state],
-                    facts,
-                    now,
-                    attempts=tries_of(history.get(row.id, [])),
-                    reason=issuing.reason(code),
-                )
-                issued.append((_ended(row, facts), made))
-                steps.step(tx, row.id, state, None, now)
-                tx.record(row.id, made.entry)
-                finals.append((row.message_id, state))
-            files = hand_out(tx, issued)
-        return files, finals
-
-    def admit(self, line: Line) -> list[Handout]:
-        """Check what was held until a mailbox told its capabilities. Raises SealUnavailable."""
-        told, now = line.capabilities, self.clock.now()
-        if told is None:
-            return []
-        files: list[Handout] = []
-        with self.journal.read() as connection:
-            held = circuits.untold(connection, line.name, LIMIT)
-        for row in held:
-            with self.journal.read() as connection:
-                rows = payloads.load(connection, row.id)
-            kept = parcel.read_content(row, rows, self.vault)
-            facts = parcel.facts(row, rows)
-            with self.journal.write() as tx:
-                if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
-                    continue
-                try:
-                    sandbox = self.config.mailboxes[line.name].sandbox
-                    mailboxes.check(kept, told, sandbox=sandbox, now=now)
-                except NoticeRefused as refused:
-                    files += self._unfit(tx, row, facts, refused, now)
-                    continue
-                normal = told.normal(kept.mailbox.id) or kept.mailbox.id
-                circuits.admit(
-                    tx,
-                    row.id,
-                    normal,
-                    self.config.mailboxes[line.name].scheme or told.scheme,
-                    now,
-                )
-                tx.note(row.id, "notice.freed", now, message_id=row.message_id)
-        return files
-
-    def _unfit(
-        self,
-        tx: Transaction,
-        row: Row,
-        facts: issuing.Facts,
-        refused: NoticeRefused,
-        now: datetime,
-    ) -> list[Handout]:
-        """End a notice that its mailbox, now known, cannot take."""
-        made = self.issuer.of_notice(
-            FINAL_EVENTS[State.FAILED],
-            facts,
-            now,
-            reason=issuing.reason("CONTENT_INVALID", f"{refused.what}; deliver by post"),
-        )
-        steps.step(tx, row.id, State.FAILED, None, now)
-        tx.record(row.id, made.entry)
-        return hand_out(tx, [(_ended(row, facts), made)])
-
-
-def _ended(row: Row, facts: issuing.Facts) -> Flight:
-    """Return what `hand_out` needs of a notice that ends without an attempt."""
-    lease = Lease(
-        notice_id=row.id,
-        attempt_id=0,
-        n=0,
-        fence=row.fence,
-        operation=transition.DEPOSIT,
-        started_at=row.accepted_at,
-    )
+def _flight(line: Line, lease: Lease, due: _Due) -> Flight:
+    row = due.row
     return Flight(
-        mailbox=row.mailbox,
+        mailbox=line.name,
         lease=lease,
         state=State(row.state),
         failures=row.failures,
         tenant=row.tenant,
         procedure=row.procedure,
         delivery_key=row.delivery_key,
-        facts=facts,
-        policy=transition.Policy(waits=(), repeat=Repeat.NEITHER),
+        facts=due.facts,
+        policy=line.policy,
+        suspect=row.suspect,
+        crashes=row.crashes + int(row.suspect),
     )

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from hub import transition
 from hub.clock import Clock
 from hub.config import Config
-from hub.dispatch.pacing import Bucket, Trust
 from hub.host import Host
 from hub.journal.attempts import Term
+from hub.pacing import Bucket, Trust
 from hub.transition import Policy
-from postfach_mailbox import Capabilities, Repeat
+from postfach_mailbox import Capabilities
 from postfach_mailbox.frames import Operation, Payload
 
 MARGIN = 30.0  # seconds that a lease outlives its call: the child is killed long before
 PROBES = (5.0, 10.0, 30.0, 60.0)  # seconds between looks at a mailbox whose circuit is open
 DEATHS = 3  # of its process, with no answer in between: the circuit opens
+WITHOUT_RATE = (Operation.HEALTH, Operation.PREPARE)
 RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before a dead child is started again
 
 
@@ -44,8 +46,7 @@ class Line:
     @property
     def policy(self) -> Policy:
         """How it is tried again; a mailbox that never told counts as one that cannot be asked."""
-        repeat = self.capabilities.repeat if self.capabilities else Repeat.NEITHER
-        return Policy(waits=self.waits, repeat=repeat)
+        return transition.policy(self.waits, self.capabilities)
 
     @property
     def callable(self) -> bool:
@@ -83,13 +84,18 @@ class Line:
         reached = self.host.call(
             call, operation, payload, fds=fds, deadline=now + self.call_timeout
         )
-        if reached and self.bucket and operation is not Operation.HEALTH:
+        if reached and self.bucket and operation not in WITHOUT_RATE:
             self.bucket.take(now)
         return reached
 
     def term(self, worker: str, boot_id: str, now: float) -> Term:
         """Return the lease for a call that starts now: it ends well after the call's own end."""
-        return Term(worker=worker, boot_id=boot_id, end=now + self.call_timeout + MARGIN)
+        return Term(
+            worker=worker,
+            boot_id=boot_id,
+            end=now + self.call_timeout + MARGIN,
+            call=timedelta(seconds=self.call_timeout),
+        )
 
     def died(self) -> bool:
         """Note that the child is gone; it starts again, later each time.

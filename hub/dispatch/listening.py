@@ -6,16 +6,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from hub.clock import Clock
+from hub.dispatch.flights import LOST, NOT_SENT, Answered, Flight, Result
 from hub.dispatch.lines import Line
-from hub.dispatch.results import Ending, Flight, Result
 from hub.host import Answer, Died, Kept, Started, StartFailed
 from hub.journal import Journal, attempts, circuits
 from hub.telemetry import logger
-from postfach_mailbox import Absent, Capabilities, Deferred, Health, Held, Reason, Unknown
-from postfach_mailbox.frames import OUTCOMES
-
-NOT_SENT = Held(reason=Reason(code="NOT_SENT", text="the call did not reach the mailbox's process"))
-LOST = Unknown(reason=Reason(code="CHILD_DIED", text="the mailbox's process ended during the call"))
+from postfach_mailbox import Absent, Capabilities, Deferred, Health, Held, Prepared, Unknown
+from postfach_mailbox.frames import OUTCOMES, Failed
 
 
 @dataclass(slots=True, kw_only=True)  # what is in the air
@@ -51,7 +48,7 @@ class Air:
                 case Answer():
                     self._answered(line, event)
 
-    def land(self, line: Line, call: int, outcome: Ending) -> None:
+    def land(self, line: Line, call: int, outcome: Answered) -> None:
         """End a flight; its result is written with the next commit D."""
         if line.suspect_in_work == call:
             line.suspect_in_work = None
@@ -72,9 +69,11 @@ class Air:
         logger().info("mailbox started", mailbox=line.name)
 
     def _died(self, line: Line, event: Died) -> None:
-        logger().error("mailbox died", mailbox=line.name, count=len(event.calls))
+        logger().error(
+            "mailbox died", mailbox=line.name, code=event.fault.value, count=len(event.calls)
+        )
         if line.died():
-            self.out_of_order(line, "CHILD_DIES")
+            self.out_of_order(line, f"CHILD_DIES_{event.fault}")
         for call in event.calls:
             self.land(line, call, LOST)
         for call in event.unsent:
@@ -95,9 +94,11 @@ class Air:
             if works:
                 self._mended(line)
             line.looked_at(works=works)
+        elif isinstance(event.outcome, Prepared | Failed):  # made without asking the mailbox
+            self.land(line, event.call, event.outcome)
         elif isinstance(event.outcome, (*OUTCOMES, Absent)):
             line.answered(taken=not isinstance(event.outcome, Deferred | Held | Unknown))
-            self.land(line, event.call, cast("Ending", event.outcome))
+            self.land(line, event.call, cast("Answered", event.outcome))
 
     def _mended(self, line: Line) -> None:
         with self.journal.write() as tx:

@@ -1,28 +1,43 @@
 """Commit D: outcomes of attempts, the steps they make, and the receipts that say so.
 
-A result is written only where the lease is still ours. What a receipt says is what the mailbox
-confirmed; texts of plugins stay out of receipts, since they could hold what has no place there.
+A result is written only where the lease is still ours; one that is not, and says what became of the
+notice, is kept as a late answer. What a receipt says is what the mailbox confirmed; texts of
+plugins stay out of receipts, since they could hold what has no place there.
 """
 
 import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from hub import evidence, issuing, receipt, transition
+from hub import evidence, handover, issuing, receipt, transition
 from hub.clock import Clock
 from hub.config import Config
-from hub.issuing import Facts, Issued, Issuer
-from hub.journal import Journal, Row, Transaction, attempts, circuits, handouts, steps
-from hub.journal.attempts import Lease
+from hub.dispatch.flights import Ending, Flight, Result
+from hub.handover import tries_of
+from hub.issuing import Issued, Issuer
+from hub.journal import (
+    Journal,
+    Row,
+    Transaction,
+    attempts,
+    circuits,
+    handouts,
+    late,
+    recovery,
+    steps,
+)
 from hub.journal.handouts import Handout
+from hub.journal.late import LateAnswer
 from hub.journal.steps import Ended
 from hub.model import State
 from hub.receipt import Outcome as Event
-from hub.transition import Policy, Step
+from hub.telemetry import logger
+from hub.transition import PREPARE, Step
 from hub.vault import Vault
-from postfach_mailbox import Absent, Deposited, Outcome, Pending
+from postfach_mailbox import Deferred, Deposited, Held, Pending, Prepared, Refused
 from postfach_mailbox import Reason as MailboxReason
+from postfach_mailbox.frames import Failed
 
 REFUSALS = {
     "RECIPIENT_UNKNOWN": "the mailbox has no such account; deliver by post",
@@ -39,43 +54,21 @@ FINAL_EVENTS = {
     State.FAILED: Event.FAILED,
     State.UNRESOLVED: Event.UNRESOLVED,
 }
-
-
-Ending = Outcome | Absent
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flight:
-    """A call that is out: what it is about, and what its receipts will say."""
-
-    mailbox: str
-    lease: Lease
-    state: State
-    failures: int
-    tenant: str
-    procedure: str
-    delivery_key: str
-    facts: Facts
-    policy: Policy
-    suspect: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """How a flight ended."""
-
-    flight: Flight
-    outcome: Ending
+UNPREPARED = "PREPARE_FAILED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What commit D made: files to write, circuits that open, finals to announce."""
+    """What commit D made: files to write, circuits that open, finals to announce.
+
+    stale: results whose lease was not ours any more; late: those of them that are now cases
+    """
 
     handouts: tuple[Handout, ...]
     opened: tuple[str, ...]
     finals: tuple[tuple[str, State], ...]
     stale: int
+    late: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,141 +84,194 @@ class Results:
 
     def write(self, results: Sequence[Result]) -> Written:
         """Write a batch of results: one commit. Raises StorageFailed, SealUnavailable."""
-        now = self.clock.now()
-        opened: dict[str, str] = {}
-        finals = []
         with self.journal.write() as tx:
             leases = [one.flight.lease for one in results]
             ours = attempts.holding(tx.connection, self.worker, leases)
-            live = [one for one in results if one.flight.lease.notice_id in ours]
-            history = attempts.history(tx.connection, ours)
-            waiting = ours - handouts.receipted(tx.connection, ours)
-            ended, issued = [], []
+            live = [one for one in results if one.flight.lease.attempt_id in ours]
+            ids = {one.flight.lease.notice_id for one in live}
+            commit = _Commit(
+                by=self,
+                tx=tx,
+                now=self.clock.now(),
+                history=attempts.history(tx.connection, ids),
+                waiting=ids - handouts.receipted(tx.connection, ids),
+            )
             for one in live:
-                flight, step = one.flight, self._step(one)
-                ended.append(self._ended(one, step, now))
-                if step.opens_circuit:
-                    opened.setdefault(flight.mailbox, _code(one.outcome))
-                tries = _tries(history.get(flight.lease.notice_id, []), one)
-                made = self._receipt(one, step, tries, flight.lease.notice_id in waiting, now)
-                if made is not None:
-                    issued.append((flight, made))
-                tx.record(
-                    flight.lease.notice_id, _entry(one, step, now) if made is None else made.entry
-                )
-                if step.state.final:
-                    finals.append((flight.facts.message_id, step.state))
-            steps.finish(tx, ended)
-            files = hand_out(tx, issued)
-            for name, code in opened.items():
-                circuits.open_circuit(tx, name, code, now)
+                commit.end(one)
+            stale = [one for one in results if one.flight.lease.attempt_id not in ours]
+            cases = sum(commit.keep_late(one) for one in stale)
+            files = commit.store()
         return Written(
             handouts=tuple(files),
-            opened=tuple(opened),
-            finals=tuple(finals),
-            stale=len(results) - len(live),
+            opened=tuple(commit.opened),
+            finals=tuple(commit.finals),
+            stale=len(stale),
+            late=cases,
         )
 
-    def _step(self, result: Result) -> Step:
-        flight = result.flight
+    def kept_answer(self, outcome: Ending, flight: Flight) -> bytes | None:
+        """Return the mailbox's own answer as the journal keeps it, where there is one."""
+        if not isinstance(outcome, Deposited | Pending) or not outcome.evidence:
+            return None
+        return self.vault.keep_answer(
+            outcome.model_dump_json().encode(),
+            f"{flight.delivery_key}:{flight.lease.n}".encode("ascii"),
+        )
+
+    def wants_accepted(self, flight: Flight) -> bool:
+        """Whether the procedure is told that a notice was taken over and waits."""
+        procedures = self.config.tenants[flight.tenant].procedures
+        return procedures[flight.procedure].accepted_receipt != "never"
+
+
+@dataclass(slots=True, kw_only=True)  # filled while the commit is made
+class _Commit:
+    """One commit D in the making."""
+
+    by: Results
+    tx: Transaction
+    now: datetime
+    history: dict[int, list[Row]]
+    waiting: set[int]
+    opened: dict[str, str] = field(default_factory=dict)
+    finals: list[tuple[str, State]] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    issued: list[handover.Receipt] = field(default_factory=list)
+
+    def end(self, result: Result) -> None:
+        """Take up how an attempt ended."""
+        flight, outcome = result.flight, outcome_of(result)
+        step = self._step(flight, outcome)
+        ended = self._ended(result, outcome, step)
+        self.ended.append(ended)
+        if step.opens_circuit:
+            self.opened.setdefault(flight.mailbox, _code(outcome))
+        notice_id = flight.lease.notice_id
+        if made := self._receipt(flight, outcome, step):
+            self.tx.record(notice_id, made.entry)
+            self.issued.append(
+                handover.Receipt(
+                    notice_id=notice_id,
+                    tenant=flight.tenant,
+                    procedure=flight.procedure,
+                    made=made,
+                )
+            )
+        else:
+            self.tx.record(notice_id, _entry(flight, outcome, ended))
+        if ended.state.final:
+            self.finals.append((flight.facts.message_id, ended.state))
+
+    def keep_late(self, result: Result) -> bool:
+        """Keep what a mailbox said too late, where it says what became; whether it is a case."""
+        flight, outcome = result.flight, outcome_of(result)
+        if not isinstance(outcome, Deposited | Refused) or flight.lease.operation == PREPARE:
+            return False
+        return late.keep(
+            self.tx,
+            LateAnswer(
+                notice_id=flight.lease.notice_id,
+                attempt_id=flight.lease.attempt_id,
+                at=self.now,
+                outcome=outcome.kind.upper(),
+                code=_code(outcome),
+                answer=self.by.kept_answer(outcome, flight),
+            ),
+        )
+
+    def store(self) -> list[Handout]:
+        """Write it all; return the files that receipts are to become."""
+        steps.finish(self.tx, self.ended)
+        for name, code in self.opened.items():
+            circuits.open_circuit(self.tx, name, code, self.now)
+        return handover.hand_out(self.tx, self.issued)
+
+    def _step(self, flight: Flight, outcome: Ending) -> Step:
         return transition.after_attempt(
             flight.state,
             flight.lease.operation,
-            result.outcome,
+            outcome,
             failures=flight.failures,
-            now=self.clock.now(),
+            now=self.now,
             jitter=random.random(),  # noqa: S311  # spreads retries, guards nothing
             policy=flight.policy,
+            call_ends=flight.lease.ends_at,
         )
 
-    def _ended(self, result: Result, step: Step, now: datetime) -> Ended:
-        flight, outcome = result.flight, result.outcome
+    def _ended(self, result: Result, outcome: Ending, step: Step) -> Ended:
+        flight = result.flight
         said = getattr(outcome, "reason", None)
-        answer = None
-        if isinstance(outcome, Deposited | Pending) and outcome.evidence:
-            answer = self.vault.keep_answer(
-                outcome.model_dump_json().encode(),
-                f"{flight.delivery_key}:{flight.lease.n}".encode("ascii"),
-            )
-        return Ended(
+        ended = Ended(
             lease=flight.lease,
-            at=now,
+            at=self.now,
             outcome=outcome.kind.upper(),
             code=said.code if said else None,
             mailbox_code=said.mailbox_code if said else None,
-            answer=answer,
+            answer=self.by.kept_answer(outcome, flight),
             reference=getattr(outcome, "reference", None),
             state=step.state,
             state_before=flight.state,
             due_at=step.due_at,
             held_reason=circuits.HELD_BY_MAILBOX if step.state is State.HELD else None,
+            crashed=result.crashed,
+        )
+        if not result.crashed or flight.crashes < recovery.CRASHES:
+            return ended
+        logger().error("held by crashes", message_id=flight.facts.message_id)
+        return replace(  # it goes back to the doubt that this call left, when a person frees it
+            ended,
+            state=State.HELD,
+            state_before=step.state,
+            due_at=None,
+            held_reason=circuits.HELD_BY_CRASHES,
         )
 
-    def _receipt(
-        self,
-        result: Result,
-        step: Step,
-        tries: Sequence[receipt.Attempt],
-        without: bool,
-        now: datetime,
-    ) -> Issued | None:
-        flight, outcome = result.flight, result.outcome
+    def _receipt(self, flight: Flight, outcome: Ending, step: Step) -> Issued | None:
+        tries = self._tries(flight, outcome)
+        issuer, facts = self.by.issuer, flight.facts
         if isinstance(outcome, Deposited):
-            return self.issuer.of_notice(
-                Event.DEPOSITED, flight.facts, now, attempts=tries, deposited=outcome
+            return issuer.of_notice(
+                Event.DEPOSITED, facts, self.now, attempts=tries, deposited=outcome
             )
         if step.state is State.FAILED:
-            return self.issuer.of_notice(
-                Event.FAILED, flight.facts, now, attempts=tries, reason=_refused(outcome)
+            return issuer.of_notice(
+                Event.FAILED, facts, self.now, attempts=tries, reason=_refused(outcome)
             )
-        wish = self.config.tenants[flight.tenant].procedures[flight.procedure].accepted_receipt
-        if without and wish != "never":
-            return self.issuer.of_notice(
+        if flight.lease.notice_id in self.waiting and self.by.wants_accepted(flight):
+            return issuer.of_notice(
                 Event.ACCEPTED,
-                flight.facts,
-                now,
+                facts,
+                self.now,
                 attempts=tries,
                 reason=issuing.reason("NOT_CONFIRMED"),
             )
         return None
 
+    def _tries(self, flight: Flight, outcome: Ending) -> list[receipt.Attempt]:
+        rows = self.history.get(flight.lease.notice_id, [])
+        before = [row for row in rows if row.id != flight.lease.attempt_id]
+        last = receipt.Attempt(at=flight.lease.started_at, code=_code(outcome))
+        return [*tries_of(before), last]
 
-def hand_out(tx: Transaction, issued: Iterable[tuple[Flight, Issued]]) -> list[Handout]:
-    """Store receipts of notices; each goes to every stem that the notice was dropped under."""
-    issued = list(issued)
-    stems = handouts.stems_of(tx.connection, [flight.lease.notice_id for flight, _ in issued])
-    return handouts.issue(
-        tx,
-        [
-            handouts.Issue(
-                receipt_id=made.receipt_id,
-                outcome=made.outcome.value,
-                suffix=made.outcome.suffix,
-                final=made.outcome.final,
-                data=made.data,
-                issued_at=made.issued_at,
-                tenant=flight.tenant,
-                procedure=flight.procedure,
-                stems=tuple(stems[flight.lease.notice_id][2]),
-                notice_id=flight.lease.notice_id,
-            )
-            for flight, made in issued
-        ],
+
+def outcome_of(result: Result) -> Ending:
+    """Return how an attempt ended for its notice.
+
+    Bytes that could not be made leave it as it was: nothing was sent, and it is tried again.
+    """
+    outcome = result.outcome
+    if isinstance(outcome, Prepared):
+        raise TypeError("bytes that were made are no end: see hub.dispatch.preparing")
+    if isinstance(outcome, Failed):
+        reason = outcome.reason
+    elif result.flight.lease.operation == PREPARE and not isinstance(outcome, Refused | Held):
+        reason = getattr(outcome, "reason", None) or MailboxReason(code=UNPREPARED, text="no bytes")
+    else:
+        return outcome
+    mailbox_code = reason.code
+    return Deferred(
+        reason=MailboxReason(code=UNPREPARED, text=reason.text, mailbox_code=mailbox_code)
     )
-
-
-def tries_of(rows: Iterable[Row]) -> list[receipt.Attempt]:
-    """Return the attempts of a notice as its receipts name them."""
-    return [
-        receipt.Attempt(at=row.started_at, code=row.code or row.outcome or "UNKNOWN")
-        for row in rows
-    ]
-
-
-def _tries(rows: Iterable[Row], result: Result) -> list[receipt.Attempt]:
-    before = [row for row in rows if row.id != result.flight.lease.attempt_id]
-    last = receipt.Attempt(at=result.flight.lease.started_at, code=_code(result.outcome))
-    return [*tries_of(before), last]
 
 
 def _code(outcome: Ending) -> str:
@@ -239,16 +285,15 @@ def _refused(outcome: Ending) -> receipt.Reason:
     return issuing.reason(code, REFUSALS[code], said.mailbox_code if said else None)
 
 
-def _entry(result: Result, step: Step, now: datetime) -> evidence.Entry:
-    flight = result.flight
+def _entry(flight: Flight, outcome: Ending, ended: Ended) -> evidence.Entry:
     return evidence.Entry(
         kind="attempt.ended",
-        at=now,
+        at=ended.at,
         subject={
             "message_id": flight.facts.message_id,
             "attempt": flight.lease.n,
-            "outcome": result.outcome.kind.upper(),
-            "code": _code(result.outcome),
-            "state": step.state.value,
+            "outcome": outcome.kind.upper(),
+            "code": _code(outcome),
+            "state": ended.state.value,
         },
     )

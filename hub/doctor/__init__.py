@@ -3,9 +3,10 @@
     machine     clock, seal, master key, space
     database    settings, schema, what waits for somebody
     spools      folders, rights, marker, claims, what was left in `in/`
-    children    mailboxes: installed, started, asked for their health
+    children    plugins: installed, started, asked for their health
+    waiting     drops that wait for a check
 
-Changes nothing; as any command it brings the database of an older hub up to date. Each mailbox's
+Changes nothing; as any command it brings the database of an older hub up to date. Each plugin's
 child is started once and stopped again, beside those of a running hub. For the hub's own user:
 another one sees other rights.
 """
@@ -60,8 +61,13 @@ def _looks(config: Config, clock: Clock, journal: Journal | None) -> Iterator[tu
         for name in table.procedures:
             place = spools.Place(tenant=tenant, procedure=name, config=config)
             yield place.subject, partial(spools.look, place, clock, journal)
+    yield "isolation", partial(children.look_at_isolation, config)
     for name in config.mailboxes:
         yield f"mailbox {name}", partial(children.look, config, name, clock)
+    for name in config.checks:
+        yield f"check {name}", partial(children.look, config, name, clock, "checks")
+    for name in config.observers:
+        yield f"observer {name}", partial(children.look, config, name, clock, "observers")
 
 
 @contextmanager

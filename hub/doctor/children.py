@@ -1,34 +1,73 @@
-"""Mailboxes: whether the plugin is installed, starts, and says that it is up."""
+"""Plugins: whether each is installed, starts, and says that it is up; what waits for a check."""
 
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hub import mailboxes
 from hub.clock import Clock
-from hub.config import Config
+from hub.config import Config, PluginConfig
 from hub.doctor.finding import Finding, fine, wrong
-from hub.host import Answer, Died, Host, Started, StartFailed
+from hub.doctor.waiting import claims
+from hub.host import Answer, Died, Host, Started, StartFailed, cgroup, make_host, plain
 from postfach_mailbox import Health
 from postfach_mailbox.frames import Operation
 
 ANSWER = 30.0  # seconds for a mailbox to start and to answer
 
 
-def look(config: Config, name: str, clock: Clock) -> Iterator[Finding]:
-    """Start the mailbox's child as the hub would, ask it for its health, and stop it."""
-    table = config.mailboxes[name]
-    installed = mailboxes.find(name, table)
-    host = Host(name, installed, table.config, in_flight=1, clock=clock, base=config.folder)
+def look(
+    config: Config, name: str, clock: Clock, kind: mailboxes.Table = "mailboxes"
+) -> Iterator[Finding]:
+    """Start the plugin's child as the hub would, ask it for its health, and stop it."""
+    tables: Mapping[str, PluginConfig] = getattr(config, kind)
+    installed = mailboxes.find(kind, name, tables[name])
+    host = make_host(kind, name, tables[name], base=config.folder, clock=clock, in_flight=1)
     host.start()
     try:
         said, fix = _health(host, clock)
     finally:
         host.stop(1.0)
-    subject, what = f"mailbox {name}", f"{installed.distribution} {installed.version}: {said}"
+    subject = f"{mailboxes.SINGULAR[kind]} {name}"
+    what = f"{installed.distribution} {installed.version}: {said}"
     if not fix:
         yield fine(subject, what)
     else:
-        yield wrong(subject, what, why="Notices for it wait, or are held.", fix=fix)
+        yield wrong(subject, what, why=_why(config, name, kind), fix=fix)
+
+
+def look_at_isolation(config: Config) -> Iterator[Finding]:
+    """Say what holds plugins' processes together, for a hub that is started as this command was."""
+    made = cgroup.groups()
+    if made is None:
+        held = "no cgroup was given to the hub: a guardian ends all that a plugin starts"
+    else:
+        held = f"each plugin has a cgroup in {made.folder}, which ends all that it starts"
+    if made is not None and set(made.controllers) == set(cgroup.WANTED):
+        limited = "memory and processes are limited by it"
+    else:
+        limited = "memory and processes are looked at by a guardian, four times a second"
+    tables: list[PluginConfig] = [
+        *config.mailboxes.values(),
+        *config.checks.values(),
+        *config.observers.values(),
+    ]
+    apart = sum(table.user is not None for table in tables)
+    whose = f"{apart} of {len(tables)} plugins run as a user of their own"
+    yield fine("isolation", f"{held}; {limited}; {whose}")
+
+
+def _why(config: Config, name: str, kind: mailboxes.Table) -> str:
+    if kind == "mailboxes":
+        return "Notices for it wait, or are held."
+    if kind == "observers":
+        return "It is told later what happens meanwhile; nothing else waits for it."
+    waiting = [
+        f"{tenant}/{procedure}: {', '.join(stems)}"
+        for tenant, procedure, stems in claims(config, config.checks[name].tenants)
+    ]
+    if not waiting:
+        return "Drops of its tenants will wait for it; none does yet."
+    return f"Drops wait for it, neither taken nor refused: {'; '.join(waiting)}."
 
 
 def _health(host: Host, clock: Clock) -> tuple[str, str]:
@@ -45,6 +84,6 @@ def _health(host: Host, clock: Clock) -> tuple[str, str]:
                 case Died():
                     return f"died: {event.reason}", "See to the plugin"
                 case Answer(outcome=Health() as health):
-                    said = f"{health.status} {health.text}".strip()
-                    return said, "" if health.status == "up" else "See to the mailbox itself"
+                    said = plain(f"{health.status} {health.text}").strip()
+                    return said, "" if health.status == "up" else "See to what it works with"
     return "no answer", "See to the plugin; it must answer health() in time"

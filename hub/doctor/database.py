@@ -8,8 +8,10 @@ from hub import acknowledgement
 from hub.clock import Clock
 from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
-from hub.journal import Journal, circuits, questions
+from hub.journal import Journal, circuits, pauses, questions
+from hub.journal.cases import cases
 from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_CRASHES, HELD_BY_MAILBOX, Circuit
+from hub.journal.pauses import Pause
 
 # why a notice is held -> why that matters, what to do
 HELD = {
@@ -23,7 +25,7 @@ HELD = {
     ),
     HELD_BY_CRASHES: (
         "The hub or the mailbox died at it again and again; it is not tried on its own.",
-        "Look at the log for the crashes; hub status MESSAGE_ID shows the attempts",
+        "Look at the log for the crashes and mend their cause; then hub release MESSAGE_ID",
     ),
 }
 OTHERWISE = ("A held notice is not tried.", "hub status MESSAGE_ID says what it waits for")
@@ -36,6 +38,8 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         counts = questions.open_by_state(connection)
         held = questions.held(connection)
         known = circuits.read(connection)
+        paused = pauses.standing(connection)
+        waiting = Counter(case.kind for case in cases(connection, config.mailboxes))
     settings = ", ".join(f"{name}={value}" for name, value in journal.settings().items())
     yield fine("database", f"schema {schema}, {settings}")
     total = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -45,6 +49,8 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         what = f"{group.count} held for {group.mailbox} since {_moment(group.since)}"
         yield wrong("notices", f"{what} ({group.reason})", why=why, fix=fix)
     yield from _circuits(known)
+    yield from _pauses(paused)
+    yield from _cases(waiting)
     yield from _receipts(config, journal, clock)
 
 
@@ -58,6 +64,26 @@ def _circuits(known: Mapping[str, Circuit]) -> Iterator[Finding]:
                 why="Nothing is sent to this mailbox; what waits for it is held.",
                 fix="Mend it; the hub sees by its health() that it is up and goes on",
             )
+
+
+def _pauses(paused: list[Pause]) -> Iterator[Finding]:
+    for one in paused:
+        yield wrong(
+            f"{one.kind} {one.name}",
+            f"paused since {_moment(one.since)}",
+            why="A person stopped it: nothing of it is sent, and what comes for it waits.",
+            fix=f"hub resume {one.name} --{one.kind}, when it may go on",
+        )
+
+
+def _cases(waiting: Mapping[str, int]) -> Iterator[Finding]:
+    for kind, count in sorted(waiting.items()):
+        yield wrong(
+            "notices",
+            f"{count} wait for a person ({kind})",
+            why="Nobody but a person ends these.",
+            fix="hub list --cases says why, and what to do for each",
+        )
 
 
 def _receipts(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:

@@ -204,9 +204,19 @@ def _claims(place: Place, clock: Clock, journal: Journal | None) -> Iterator[Fin
                 place.subject,
                 f"{len(since)} claimed drops wait, the oldest since {since[0]:%Y-%m-%d %H:%M} UTC",
                 why="A notice that names no scheme waits until it is known which mailbox it fits;"
-                " others wait for a document that is still missing.",
+                f" others wait for a document that is still missing{_checks(place)}.",
                 fix=f"See that {names} starts and tells what it can do",
             )
+
+
+def _checks(place: Place) -> str:
+    """Return which checks a drop may wait for; the log of the hub says which one does."""
+    names = [
+        name
+        for name, table in place.config.checks.items()
+        if table.tenants is None or place.tenant in table.tenants
+    ]
+    return f", or for a verdict of {' or '.join(names)}" if names else ""
 
 
 def _untold(place: Place, journal: Journal | None) -> list[str]:

@@ -1,16 +1,24 @@
 """What a mailbox's child process can tell the hub."""
 
+import os
 from dataclasses import dataclass
+from enum import StrEnum
 
-from postfach_mailbox.capabilities import Capabilities
-from postfach_mailbox.frames import AnswerValue, Operation
+from postfach_mailbox.frames import AnswerValue, Described, Operation
+
+SHOWN = 500  # characters of what a plugin says
+
+
+def plain(foreign: str) -> str:
+    """Return words of a plugin as they may stand on a terminal: one line, not too long."""
+    return "".join(each if each.isprintable() else "?" for each in foreign[:SHOWN])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The mailbox is there and can be called."""
 
-    capabilities: Capabilities
+    capabilities: Described
     operations: frozenset[Operation]
 
 
@@ -39,17 +47,43 @@ class Answer:
     outcome: AnswerValue
 
 
+class Fault(StrEnum):
+    """Why a child is gone."""
+
+    ENDED = "ENDED"  # by itself, or killed by someone else
+    PROTOCOL = "PROTOCOL"  # what it sent has no place in the protocol
+    DEADLINE = "DEADLINE"  # calls passed their end
+    SILENT = "SILENT"  # no word in time after its start
+    PROCESSES = "PROCESSES"  # it started more than it may
+    MEMORY = "MEMORY"  # it and what it started took more than they may
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Died:
     """The child is gone.
 
+    reason: for a person, in the hub's own words; fault: the same for logs and journal
     calls: may have had an effect: unknown
     unsent: did not reach it: surely without effect
     """
 
+    fault: Fault
     reason: str
     calls: tuple[int, ...]
     unsent: tuple[int, ...] = ()
 
 
 Event = Started | StartFailed | Kept | Answer | Died
+
+
+class Refusal:
+    """A StartFailed that no process told; it waits on a descriptor as all events do."""
+
+    def __init__(self, event: StartFailed) -> None:
+        self._event = event
+        self.fd = os.eventfd(1, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+
+    def take(self) -> StartFailed:
+        """Return the event, and close the descriptor."""
+        os.close(self.fd)
+        return self._event

@@ -1,25 +1,36 @@
-"""The process behind a Host: made, spoken with, killed; nothing here blocks or decides."""
+"""The processes behind a Host: made, spoken with, killed; nothing here blocks or decides."""
 
 import fcntl
+import itertools
 import os
 import select
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.host.events import Answer, Event, Kept, Started, StartFailed
+from hub.host import cgroup, guardian
+from hub.host.events import Answer, Event, Kept, Started, StartFailed, plain
+from hub.host.limits import Limits
+from hub.mailboxes import Account, Installed
 from postfach_mailbox import frames
-from postfach_mailbox.frames import Operation
+from postfach_mailbox.frames import Described, Operation
+from postfach_mailbox.kinds import KINDS
 from postfach_mailbox.wire import Broken, Inbox, Outbox
 
 FOLDER = "postfach-mailbox-"
 STALE = 60  # seconds; longer than it takes to make a folder and lock it
+PATIENCE = 6.0  # seconds for the guardian to end everything; more than its own
+WORDS = 500  # bytes of what a guardian says
+OWN_TASKS = 8  # threads that a plugin's process has beside those of its calls
+KEPT_MOST = 16  # references of one call; each costs the hub a commit
 READS = 64  # reads for one pump(), so that a child that floods does not hold up the others
+_numbers = itertools.count(1)
 
 
 @dataclass(slots=True)  # changes as the call goes on
@@ -29,6 +40,7 @@ class InFlight:
     operation: Operation
     deadline: float
     keeping: bool = False
+    kept: int = 0
 
 
 @dataclass(slots=True, kw_only=True)  # changes as the process lives
@@ -41,27 +53,41 @@ class Child:
     poll: select.epoll
     folder: Path
     lock: int
+    cgroup: Path | None
     start_by: float
+    described: type[Described]  # what its plugin's kind says of itself
     inbox: Inbox = field(default_factory=lambda: Inbox(descriptors=False))
     outbox: Outbox = field(default_factory=Outbox)
     calls: dict[int, InFlight] = field(default_factory=dict)
     up: bool = False
 
 
-def spawn(interpreter: str, start_by: float) -> Child:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """What was made for one process: its folder, its end of the socket, its cgroup."""
+
+    folder: Path
+    fd: int
+    cgroup: Path | None
+
+
+def spawn(installed: Installed, limits: Limits, in_flight: int, start_by: float) -> Child:
     """Start the process. Raises OSError where none can be made, and leaves nothing then."""
     with ExitStack() as undo:
-        folder, lock = _own_folder()
+        folder, lock = _own_folder(installed.account)
         undo.callback(os.close, lock)
         undo.callback(shutil.rmtree, folder, ignore_errors=True)
         ours, theirs = socket.socketpair()
         undo.callback(ours.close)
         ours.setblocking(False)
         poll = undo.enter_context(select.epoll())
+        own = _cgroup(limits, in_flight)
+        if own is not None:
+            undo.callback(cgroup.end, own)
         with theirs:
-            process = _run(interpreter, folder, theirs.fileno())
-        undo.callback(process.wait)
-        undo.callback(process.kill)
+            place = _Place(folder=folder, fd=theirs.fileno(), cgroup=own)
+            process = _run(_order(installed, limits, in_flight, place))
+        undo.callback(_end, process)
         pidfd = os.pidfd_open(process.pid)
         poll.register(ours, select.EPOLLIN)
         poll.register(pidfd, select.EPOLLIN)
@@ -73,26 +99,56 @@ def spawn(interpreter: str, start_by: float) -> Child:
         poll=poll,
         folder=folder,
         lock=lock,
+        cgroup=own,
         start_by=start_by,
+        described=KINDS[installed.group].capabilities,
     )
 
 
-def _run(interpreter: str, folder: Path, fd: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [interpreter, "-I", "-m", "postfach_mailbox.child", str(fd), str(os.getpid())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,  # a plugin's own words could be payload
-        cwd=folder,
-        env={
+def _cgroup(limits: Limits, in_flight: int) -> Path | None:
+    """Make a cgroup for a plugin's process where that is possible."""
+    made = cgroup.groups()
+    if made is None:
+        return None
+    tasks = None if limits.processes is None else limits.processes + in_flight + OWN_TASKS
+    return made.make(f"plugin-{os.getpid()}-{next(_numbers)}", limits.memory, tasks)
+
+
+def _order(installed: Installed, limits: Limits, in_flight: int, place: _Place) -> guardian.Order:
+    python, account = str(installed.python or sys.executable), installed.account
+    return guardian.Order(
+        command=(python, "-I", "-m", "postfach_mailbox.child", str(place.fd)),
+        environment={
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "LANG": "C.UTF-8",
             "TZ": "UTC",
-            "HOME": str(folder),
-            "TMPDIR": str(folder),
+            "HOME": str(place.folder),
+            "TMPDIR": str(place.folder),
             "MALLOC_ARENA_MAX": "2",  # else each thread reserves address space of its own
         },
-        pass_fds=[fd],
+        fd=place.fd,
+        hub=os.getpid(),
+        memory=limits.memory,
+        file_size=limits.file_size,
+        processes=limits.processes,
+        threads=in_flight + OWN_TASKS,
+        uid=account.uid if account else None,
+        gid=account.gid if account else None,
+        cgroup=None if place.cgroup is None else str(place.cgroup),
+        folder=str(place.folder),
+    )
+
+
+def _run(order: guardian.Order) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        # Without site packages: nothing but the standard library runs before it is confined.
+        [sys.executable, "-I", "-S", guardian.__file__, order.written()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={},
+        pass_fds=[order.fd],
         start_new_session=True,
     )
 
@@ -132,13 +188,15 @@ def _event(child: Child, data: bytes) -> Event:
     except ValueError as error:
         raise Broken("a frame cannot be read") from error
     match frame:
-        case frames.Started() if not child.up:
+        case frames.Started() if not child.up and type(frame.capabilities) is child.described:
             child.up = True
             return Started(capabilities=frame.capabilities, operations=frozenset(frame.operations))
         case frames.StartFailed() if not child.up:
-            return StartFailed(reason=frame.reason, fix=frame.fix)
+            return StartFailed(reason=plain(frame.reason), fix=plain(frame.fix))
         case frames.Kept() if (each := child.calls.get(frame.id)) and not each.keeping:
-            each.keeping = True
+            each.keeping, each.kept = True, each.kept + 1
+            if each.kept > KEPT_MOST:
+                raise Broken("a call keeps too many references")
             return Kept(call=frame.id, reference=frame.reference)
         case frames.Answer() if each := child.calls.get(frame.id):
             if type(frame.value) not in frames.ALLOWED[each.operation]:
@@ -148,11 +206,14 @@ def _event(child: Child, data: bytes) -> Event:
     raise Broken("a frame has no place here")
 
 
-def bury(child: Child) -> int:
-    """Kill what is left of the child, free everything; return its exit status, or -signal."""
-    with suppress(ProcessLookupError):  # not reaped yet, so the group's id is still its own
-        os.killpg(child.process.pid, signal.SIGKILL)
-    code = child.process.wait()
+def bury(child: Child) -> tuple[int, str]:
+    """End what is left of the child, free everything.
+
+    Returns its exit status, or -signal, and what the guardian said, if that is why it ended.
+    """
+    code, said = _end(child.process)
+    if child.cgroup is not None:
+        cgroup.end(child.cgroup)
     child.outbox.close()
     child.inbox.close()
     child.poll.close()
@@ -160,12 +221,35 @@ def bury(child: Child) -> int:
     os.close(child.pidfd)
     shutil.rmtree(child.folder, ignore_errors=True)
     os.close(child.lock)
-    return code
+    return code, said
 
 
-def _own_folder() -> tuple[Path, int]:
+def _end(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    """Have the guardian end everything; kill it where it does not. Returns status and words."""
+    process.terminate()
+    process.send_signal(signal.SIGCONT)  # the plugin may have stopped it
+    try:
+        code = process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        code = process.wait()
+    said = b""
+    if process.stdout is not None:
+        os.set_blocking(process.stdout.fileno(), False)
+        with suppress(BlockingIOError), process.stdout:
+            said = os.read(process.stdout.fileno(), WORDS)
+    return code, said.decode("utf-8", "replace")
+
+
+def _own_folder(account: Account | None) -> tuple[Path, int]:
     """Make an empty folder, locked by an open descriptor; sweep those of hubs that were killed."""
     made = Path(tempfile.mkdtemp(prefix=FOLDER))
+    if account is not None:
+        try:
+            os.chown(made, account.uid, account.gid)
+        except OSError:
+            made.rmdir()
+            raise
     lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     for other in made.parent.glob(f"{FOLDER}*"):

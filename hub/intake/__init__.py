@@ -3,6 +3,9 @@
     scan -> claim -> layers (read, check, copy encrypted) -> seal -> barrier -> one commit
          -> remove or move the claimed files
 
+Between layers and seal a drop waits for the checks of its tenant, where there are any
+(`hub.intake.checks`); the batch goes on without it.
+
 A scan is worked wholly before names of the next, in batches; a batch is what lies there, never
 waited for. One drop's failure never fails its batch. If the barrier or the commit fails, the batch
 is thrown away in memory and worked singly from its claims.
@@ -18,12 +21,14 @@ from dataclasses import dataclass, field
 
 from hub.errors import HubError, NoticeRefused, RefusalClass, StorageFailed
 from hub.intake.batch import Sorted, Taker
+from hub.intake.checks import Checks
 from hub.intake.commit import Begun, Committer, Done
-from hub.intake.drops import Refusal, Work
+from hub.intake.drops import Checked, Refusal, Work
 from hub.intake.layers import Layers
+from hub.intake.parking import Parking
 from hub.intake.preparing import Preparer
 from hub.intake.settling import Settling
-from hub.journal import taking
+from hub.journal import pauses, taking
 from hub.seal import SealUnavailable
 from hub.spool import Claim, Spool, Stuck
 from hub.telemetry import logger
@@ -31,10 +36,12 @@ from hub.telemetry import logger
 __all__ = [
     "BATCH",
     "Begun",
+    "Checks",
     "Committer",
     "Done",
     "Intake",
     "Layers",
+    "Parking",
     "Preparer",
     "Settling",
     "Taker",
@@ -49,6 +56,7 @@ class Intake:
 
     spools: Sequence[Spool]
     taker: Taker
+    parked: Parking
     names: deque[tuple[Spool, bytes]] = field(default_factory=deque)
     recovered: deque[Work] = field(default_factory=deque)
     singles: deque[Work] = field(default_factory=deque)
@@ -60,7 +68,10 @@ class Intake:
     @property
     def busy(self) -> bool:
         """Whether the last scan is not worked off yet."""
-        return bool(self.names or self.singles or self.recovered)
+        checks = self.taker.checks
+        return bool(
+            self.names or self.singles or self.recovered or checks.landed or self.parked.ready
+        )
 
     def scan(self, *, settling_only: bool = False) -> None:
         """Look at every spool, if the last scan is worked off; drops that waited come again.
@@ -69,12 +80,20 @@ class Intake:
         """
         if self.busy:
             return
-        self.singles.extend(self.waiting)
+        for work in self.waiting:
+            if self.taker.checks.concern(work.spool.tenant):
+                self.parked.park([work])
+            else:
+                self.singles.append(work)
         self.waiting.clear()
         unsettled, self._unsettled = self._unsettled, []
         for work, reject in unsettled:
             self._settle([work], reject=reject)
+        with self.taker.committer.journal.read() as connection:
+            paused = pauses.names(connection).tenants  # their drops stay where they lie
         for spool in self.spools:
+            if spool.tenant in paused:
+                continue
             try:
                 still = self.taker.settling.still(spool, spool.scan(), known_only=settling_only)
             except HubError as error:  # one folder out of order stops no other
@@ -101,13 +120,30 @@ class Intake:
             work = self.recovered.popleft()
             counted = work.spool.count_try(work.claim)
             return self._work([Work(spool=work.spool, claim=counted)])
+        if self.taker.checks.landed:
+            return self._decided()
         batch: list[Work] = []
         refusals: list[Refusal] = []
         while self.names and len(batch) < BATCH:
             self._claim(*self.names.popleft(), batch, refusals)
         if not batch and not refusals and self.singles:
             batch.extend(self._left_to_do(self.singles.popleft()))
+        if not batch and not refusals:
+            batch.extend(self.parked.leave(BATCH))
         return self._work(batch, refusals) if batch or refusals else None
+
+    def _decided(self) -> Done | None:
+        """Take or refuse drops whose checks have answered; the others wait for the next scan."""
+        found = self.taker.checks.decided(BATCH)
+        self.waiting.extend(found.waiting)
+        self.failed = self.failed or found.failed
+        try:
+            if found.passed or found.refusals:
+                return self._work([], found.refusals, found.passed)
+            return None
+        finally:
+            for one in found.passed:
+                one.segment.close()
 
     def _left_to_do(self, work: Work) -> list[Work]:
         """Return a drop unless the commit that seemed to fail holds it already."""
@@ -152,10 +188,17 @@ class Intake:
             ),
         )
 
-    def _work(self, batch: Sequence[Work], refusals: Sequence[Refusal] = ()) -> Done | None:
+    def _work(
+        self,
+        batch: Sequence[Work],
+        refusals: Sequence[Refusal] = (),
+        passed: Sequence[Checked] = (),
+    ) -> Done | None:
         try:
-            found = self.taker.take(batch, refusals)
+            found = self.taker.take(batch, refusals, passed)
         except (StorageFailed, SealUnavailable) as error:
+            batch = [*batch, *(one.drop.opened.work for one in passed)]
+            batch += [one.work for one in refusals if one.stuck is None]
             logger().error("batch failed", count=len(batch), exc_info=error)
             if len(batch) > 1:
                 self.singles.extend(batch)
@@ -172,17 +215,14 @@ class Intake:
         self._wait(found.waiting)
         self.waiting.extend(found.failed)
         self.singles.extend(found.large)
+        self.parked.park(found.parked)
         if found.done:
             self._settle(found.done.finished, reject=False)
             self._settle(found.done.rejected, reject=True)
 
     def _wait(self, works: Sequence[Work]) -> None:
         """Keep drops as claims to be tried again; waiting is no crash, so it counts no try."""
-        for work in works:
-            claim = work.claim
-            if claim.tries:
-                claim = work.spool.count_try(claim, none=True)
-            self.waiting.append(Work(spool=work.spool, claim=claim))
+        self.waiting.extend(work.untried() for work in works)
 
     def _settle(self, works: Sequence[Work], *, reject: bool) -> None:
         by_spool: dict[int, list[Work]] = {}

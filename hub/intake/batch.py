@@ -1,20 +1,22 @@
 """One batch: from claims to a commit, or back to claims that wait."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.clock import Clock
 from hub.durable import Disk
 from hub.errors import StorageFailed
+from hub.intake.checks import Checks
 from hub.intake.commit import Committer, Done
-from hub.intake.drops import Acceptable, Opened, Refusal, Repeat, Waits, Work
+from hub.intake.drops import Acceptable, Checked, Opened, Refusal, Repeat, Waits, Work
 from hub.intake.layers import Layers, references
 from hub.intake.preparing import Preparer, Sealed
 from hub.intake.settling import Settling
 from hub.journal import taking
+from hub.segment import Segment, sync_together
 from hub.telemetry import logger
-from hub.vault import Segment
 from postfach_mailbox import Capabilities
 
 LARGE = 8 * 1024 * 1024  # bytes; a drop with a larger document is worked by itself
@@ -22,7 +24,10 @@ LARGE = 8 * 1024 * 1024  # bytes; a drop with a larger document is worked by its
 
 @dataclass(slots=True, kw_only=True)  # filled while the batch is sorted
 class Sorted:
-    """A batch by what became of each drop."""
+    """A batch by what became of each drop.
+
+    parked: of tenants whose checks have no place free; asked: how many are before their checks now
+    """
 
     opened: list[Opened] = field(default_factory=list)
     sealed: list[Sealed] = field(default_factory=list)
@@ -31,6 +36,8 @@ class Sorted:
     waiting: list[Work] = field(default_factory=list)
     failed: list[Work] = field(default_factory=list)
     large: list[Work] = field(default_factory=list)
+    parked: list[Work] = field(default_factory=list)
+    asked: int = 0
     done: Done | None = None
 
 
@@ -48,11 +55,18 @@ class Taker:
     settling: Settling
     disk: Disk
     told: Callable[[], Mapping[str, Capabilities | None]]
+    checks: Checks
 
-    def take(self, batch: Sequence[Work], refusals: Sequence[Refusal] = ()) -> Sorted:
+    def take(
+        self,
+        batch: Sequence[Work],
+        refusals: Sequence[Refusal] = (),
+        passed: Sequence[Checked] = (),
+    ) -> Sorted:
         """Work a batch to its commit. Raises StorageFailed, SealUnavailable: nothing is committed.
 
-        refusals: what was refused before it was opened
+        refusals: what was refused before it was opened, or by a check
+        passed: drops that passed all their checks; their segments stay the caller's to close
         """
         found = Sorted(refusals=list(refusals))
         for work in batch:
@@ -60,12 +74,18 @@ class Taker:
         now = self.clock.now()
         with self.preparer.vault.segment() as segment:
             self._sort(found, segment, now)
+            kept = [one.segment for one in passed if self._seal(one.drop, found, segment, now)]
             if not (found.sealed or found.repeats or found.refusals):
                 return found
-            folders = {fd for work in batch for fd in work.spool.folders.barrier()}
+            works = (
+                *batch,
+                *(one.work for one in refusals),
+                *(one.drop.opened.work for one in passed),
+            )
+            folders = {fd for work in works for fd in work.spool.folders.barrier()}
             if folders:
                 self.disk.sync([], sorted(folders))
-            segment.sync()
+            sync_together(self.disk, [*kept, segment])
             found.done = self.committer.commit(found.sealed, found.repeats, found.refusals, now)
         return found
 
@@ -85,13 +105,18 @@ class Taker:
         for opened in found.opened:
             notice = known.get(opened.identity)
             same = (opened.work.spool.procedure, opened.envelope_sha256)
+            checked = self.checks.concern(opened.work.spool.tenant)
             if notice and (notice.procedure, notice.envelope_sha256) == same:
                 _take_along(opened)
                 found.repeats.append(Repeat(opened=opened, notice_id=notice.id))
             elif not self.settling.complete(opened):
                 found.waiting.append(opened.work)
+            elif checked and not self.checks.places(opened.work.spool.tenant):
+                found.parked.append(opened.work)
             elif len(found.opened) > 1 and _is_large(opened):
                 found.large.append(opened.work)
+            elif checked:
+                self._check(opened, found)
             else:
                 self._examine(opened, found, segment, now)
 
@@ -107,6 +132,35 @@ class Taker:
                     found.waiting.append(waits.work)
 
         self._guarded(opened.work, found, layer)
+
+    def _check(self, opened: Opened, found: Sorted) -> None:
+        """Examine a drop, its documents in a segment of its own, and ask its checks about it."""
+
+        def layer() -> None:
+            with ExitStack() as undo:
+                segment = undo.enter_context(self.preparer.vault.segment())
+                match self.layers.examine(opened, segment, self.told()):
+                    case Acceptable() as drop:
+                        self.checks.ask(drop, segment)
+                        undo.pop_all()
+                        found.asked += 1
+                    case Refusal() as refusal:
+                        found.refusals.append(refusal)
+                    case Waits() as waits:
+                        logger().info("drop waits", claim=waits.work.claim.id)
+                        found.waiting.append(waits.work)
+
+        self._guarded(opened.work, found, layer)
+
+    def _seal(self, drop: Acceptable, found: Sorted, segment: Segment, now: datetime) -> bool:
+        """Seal a drop that passed its checks; False where that failed, so that it waits."""
+        before = len(found.sealed)
+
+        def layer() -> None:
+            found.sealed.append(self.preparer.seal(drop, segment, now))
+
+        self._guarded(drop.opened.work, found, layer)
+        return len(found.sealed) > before
 
     def _guarded(self, work: Work, found: Sorted, layer: Callable[[], None]) -> None:
         """Keep one drop's failure from its batch: it waits, and a bug's third time refuses it."""

@@ -4,7 +4,7 @@ With a notice's row go its sealed bytes, its evidence entry and, where its mailb
 once, its first attempt with its lease; so the call may leave right after the commit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from hub.intake import rows
 from hub.intake.drops import Refusal, Repeat, Work
 from hub.intake.preparing import Sealed
 from hub.issuing import Issuer
-from hub.journal import Journal, Transaction, attempts, handouts, taking
+from hub.journal import Journal, Transaction, attempts, handouts, pauses, taking
 from hub.journal.attempts import Lease, Term
 from hub.journal.handouts import Handout
 from hub.model import State
@@ -114,20 +114,29 @@ class _Commit:
         ids = taking.insert(self.tx, [(one.row, one.payloads) for one in fresh])
         numbered = list(zip(ids, fresh, strict=True))
         taking.drops(self.tx, [rows.taken_drop(one, number, self.now) for number, one in numbered])
+        paused = pauses.names(self.tx.connection)
         left: dict[str, int | None] = {}
         starting: dict[str, list[tuple[int, Sealed]]] = {}
+        waiting: set[int] = set()
         for number, one in numbered:
             self.tx.record(number, rows.taken_entry(one, self.now))
             self.done.finished.append(one.drop.opened.work)
             self.done.accepted.append(one.row.message_id)
             name = one.row.mailbox
             free = left.setdefault(name, self.by.places(name))
-            if one.parcel is not None and self._due(one) and free:
+            if paused.concerns(one.row.tenant, name):
+                waiting.add(number)
+            elif one.parcel is not None and self._due(one) and free:
                 left[name] = free - 1
                 starting.setdefault(name, []).append((number, one))
         for name, batch in starting.items():
             self._start(name, batch)
-        self._acknowledge(numbered, left)
+        waiting.update(
+            number
+            for number, one in numbered
+            if not self._due(one) or left[one.row.mailbox] is None
+        )
+        self._acknowledge(numbered, waiting)
 
     def _start(self, name: str, batch: Sequence[tuple[int, Sealed]]) -> None:
         due = [(number, 0, False, DEPOSIT) for number, _ in batch]
@@ -144,17 +153,14 @@ class _Commit:
             if one.parcel is not None
         )
 
-    def _acknowledge(
-        self, numbered: Sequence[tuple[int, Sealed]], left: Mapping[str, int | None]
-    ) -> None:
+    def _acknowledge(self, numbered: Sequence[tuple[int, Sealed]], waiting: set[int]) -> None:
         """Issue `accepted`: always, or for what is known to wait for more than a free place."""
         issues = []
         for number, one in numbered:
             wish = self.by.config.tenants[one.row.tenant].procedures[one.row.procedure]
-            waits = not self._due(one) or left[one.row.mailbox] is None
             if wish.accepted_receipt == "never" or one.row.state == State.ACCEPTED:
                 continue
-            if wish.accepted_receipt == "always" or waits:
+            if wish.accepted_receipt == "always" or number in waiting:
                 made = self.by.issuer.of_notice(Outcome.ACCEPTED, one.facts, self.now)
                 self.tx.record(number, made.entry)
                 stem = one.drop.opened.work.claim.stem

@@ -1,11 +1,11 @@
 """A claimed drop, and what reading and checking make of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hub.errors import NoticeRefused
 from hub.model import Notice
 from hub.spool import Claim, Spool
-from hub.vault import Extent
+from hub.vault import Extent, Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +14,12 @@ class Work:
 
     spool: Spool
     claim: Claim
+
+    def untried(self) -> "Work":
+        """Return it without tries, durably: waiting is no crash. Raises StorageFailed."""
+        if not self.claim.tries:
+            return self
+        return replace(self, claim=self.spool.count_try(self.claim, none=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,10 @@ class Acceptable:
     delivery_key: str
     documents: tuple[Extent, ...]
 
+    def claimed_as(self, work: Work) -> "Acceptable":
+        """Return it under another claim of the same drop."""
+        return replace(self, opened=replace(self.opened, work=work))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
@@ -70,3 +80,19 @@ class Waits:
 
     work: Work
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """An acceptable drop whose checks have all answered, or cannot.
+
+    segment: its documents; open, until the drop is taken or given up
+    tries: the claim's, which do not count while it waits for its checks
+    refusal: what a check objects to; undecided: names of checks that gave no verdict
+    """
+
+    drop: Acceptable
+    segment: Segment
+    tries: int
+    refusal: Refusal | None = None
+    undecided: tuple[str, ...] = ()

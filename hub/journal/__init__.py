@@ -6,11 +6,16 @@ or not at all. The modules beside this one hold the statements, by what they are
     taking      drops: taken, repeated, refused, stuck; what is left to settle
     attempts    what is due, and who works on it
     steps       how attempts end, and what becomes of their notices
+    late        answers that came when their attempt was given up already
     recovery    what was left behind, is overdue, waits for its seal
+    deciding    what a person decides: try sooner, free, settle
+    cases       what waits for a person
+    pauses      what a person stopped
     circuits    what mailboxes said of themselves, and whether they are in order
     handouts    receipts: their bytes, where they were written, when they were fetched
     payloads    where a notice's ciphertext lies; erasing
     workers     who works here
+    observers   how far each observer of the evidence log is
     questions   what `hub status`, `hub list` and `hub doctor` read
 
 Crash safety: SQLite in WAL with synchronous=FULL; `hub.journal.database` verifies it at start.

@@ -5,15 +5,16 @@ no one sets, and a fence; a result is written only where fence and owner are sti
 a worker that slept past its lease writes nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from hub.journal import Transaction
 from hub.journal.tables import Row, attempt, notice
 from hub.model import State
+from hub.transition import DEPOSIT
 
 CALLABLE = ("SEALED", "DEFERRED", "PENDING", "IN_DOUBT")
 _open = sa.text("open = 1")  # literally, or SQLite does not use the partial index
@@ -21,7 +22,10 @@ _open = sa.text("open = 1")  # literally, or SQLite does not use the partial ind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A notice in work: its row, the attempt that runs and the fence its result must show."""
+    """A notice in work: its row, the attempt that runs and the fence its result must show.
+
+    ends_at: when the call's deadline is over
+    """
 
     notice_id: int
     attempt_id: int
@@ -29,15 +33,20 @@ class Lease:
     fence: int
     operation: str
     started_at: datetime
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """Who leases, and until when: seconds on the clock that no one sets, in this boot."""
+    """Who leases, and until when: seconds on the clock that no one sets, in this boot.
+
+    call: how long the call may take; the lease ends well after it
+    """
 
     worker: str
     boot_id: str
     end: float
+    call: timedelta = timedelta(0)
 
 
 def due(
@@ -48,10 +57,12 @@ def due(
     *,
     suspect: bool,
     limit: int,
+    without: Collection[str] = (),
 ) -> Sequence[Row]:
     """Return notices of a mailbox that are due and in nobody's work, longest due first.
 
-    states: those in which a notice may be sent there; suspect: what a crash left, or the others
+    states: those in which something may be called there; suspect: what a crash left, or the others
+    without: tenants whose notices wait
     """
     return connection.execute(
         sa.select(notice)
@@ -63,10 +74,16 @@ def due(
             notice.c.state.in_([state.value for state in states]),
             notice.c.suspect.is_(suspect),
             notice.c.lease_owner.is_(None),
+            *([notice.c.tenant.not_in(without)] if without else []),
         )
         .order_by(notice.c.due_at)
         .limit(limit)
     ).all()
+
+
+def row(connection: sa.Connection, notice_id: int) -> Row:
+    """Return a notice's row, whoever works on it."""
+    return connection.execute(sa.select(notice).where(notice.c.id == notice_id)).one()
 
 
 def start(
@@ -91,6 +108,7 @@ def start(
             "worker": term.worker,
             "fence": fence + 1,
             "started_at": now,
+            "ends_at": now + term.call,
         }
         for number, fence, _, operation in rows
     ]
@@ -104,6 +122,7 @@ def start(
             fence=fence + 1,
             operation=operation,
             started_at=now,
+            ends_at=now + term.call,
         )
         for own, (number, fence, _, operation) in zip(made, rows, strict=True)
     ]
@@ -136,6 +155,36 @@ def _lease(tx: Transaction, term: Term, rows: Sequence[tuple[int, int, bool, str
     )
 
 
+def go_on(tx: Transaction, term: Term, lease: Lease, now: datetime) -> Lease:
+    """Go from one call of a notice in our work to its next: `lease`, ended, becomes a new one."""
+    rows = [(lease.notice_id, lease.fence, False, DEPOSIT)]
+    return start(tx, term, rows, now)[0]
+
+
+def let_go(tx: Transaction, lease: Lease, due_at: datetime) -> None:
+    """Give a notice in our work back as it was: nothing became of it, and it is due again."""
+    tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == lease.notice_id)
+        .values(
+            due_at=due_at,
+            lease_owner=None,
+            lease_end=None,
+            lease_boot=None,
+            fence=notice.c.fence + 1,
+        )
+    )
+
+
+def end(tx: Transaction, lease: Lease, outcome: str, now: datetime) -> None:
+    """Note that an attempt ended, without a step for its notice."""
+    tx.connection.execute(
+        sa.update(attempt)
+        .where(attempt.c.id == lease.attempt_id)
+        .values(ended_at=now, outcome=outcome)
+    )
+
+
 def free_still(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, int]:
     """Return id and fence of those notices that are open and in nobody's work."""
     rows = connection.execute(
@@ -147,14 +196,18 @@ def free_still(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int
 
 
 def holding(connection: sa.Connection, worker: str, leases: Iterable[Lease]) -> set[int]:
-    """Return the notices whose lease is still this worker's, by the fence."""
-    wanted = {lease.notice_id: lease.fence for lease in leases}
+    """Return the attempts whose lease is still this worker's, by the fence.
+
+    Of two leases of one notice, of which the first was lost, only the second is.
+    """
+    leases = list(leases)
     rows = connection.execute(
         sa.select(notice.c.id, notice.c.fence).where(
-            notice.c.id.in_(list(wanted)), notice.c.lease_owner == worker
+            notice.c.id.in_({lease.notice_id for lease in leases}), notice.c.lease_owner == worker
         )
     )
-    return {row.id for row in rows if row.fence == wanted[row.id]}
+    held = {(row.id, row.fence) for row in rows}
+    return {lease.attempt_id for lease in leases if (lease.notice_id, lease.fence) in held}
 
 
 def keep(tx: Transaction, worker: str, lease: Lease, reference: str) -> bool:
@@ -177,3 +230,20 @@ def history(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, l
     ):
         rows.setdefault(row.notice_id, []).append(row)
     return rows
+
+
+def deposits(rows: Iterable[Row]) -> int:
+    """Return how often a deposit of a notice was begun, by its attempts."""
+    return sum(row.operation == DEPOSIT for row in rows)
+
+
+def reference(rows: Iterable[Row]) -> str | None:
+    """Return the mailbox's own id of what a notice's last deposit left there, if it told one.
+
+    rows: its attempts, oldest first. The id of an earlier deposit says nothing of the last one:
+    asked by it, the mailbox would say ABSENT of a deposit that it holds.
+    """
+    known: str | None = None
+    for row in rows:
+        known = row.reference if row.operation == DEPOSIT else row.reference or known
+    return known

@@ -6,13 +6,13 @@ nothing is sent there and no deadline of a notice for it runs out until the mail
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from hub.journal import Transaction
-from hub.journal.tables import mailbox, notice
+from hub.journal.pauses import postponed
+from hub.journal.tables import Row, mailbox, notice
 from hub.model import State
 
 HELD_BY_MAILBOX, HELD_BY_CRASHES, HELD_BY_CAPABILITIES = "mailbox", "crashes", "capabilities"
@@ -75,11 +75,15 @@ def open_circuit(tx: Transaction, name: str, reason: str, now: datetime) -> None
 
 
 def hold_waiting(tx: Transaction, name: str, now: datetime, limit: int = 500) -> int:
-    """Hold what waits for a mailbox whose circuit is open and is due. Returns how many."""
+    """Hold what is due at a mailbox whose circuit is open. Returns how many.
+
+    The journal's circuit counts: another worker may have closed it meanwhile.
+    """
     due = (
         sa.select(notice.c.id)
         .where(
             sa.text("open = 1"),
+            sa.exists().where(mailbox.c.name == name, mailbox.c.circuit_open.is_(True)),
             notice.c.mailbox == name,
             notice.c.due_at <= now,
             notice.c.state.in_(WAITING),
@@ -104,8 +108,11 @@ def hold_waiting(tx: Transaction, name: str, now: datetime, limit: int = 500) ->
     return held.rowcount
 
 
-def untold(connection: sa.Connection, name: str, limit: int) -> Sequence[sa.Row[Any]]:
-    """Return notices held because their mailbox had never told its capabilities."""
+def untold(connection: sa.Connection, name: str, limit: int, *, after: int = 0) -> Sequence[Row]:
+    """Return notices held because their mailbox had never told its capabilities, by id.
+
+    after: only ids above it; to go on where the last call ended
+    """
     return connection.execute(
         sa.select(notice)
         .where(
@@ -113,17 +120,22 @@ def untold(connection: sa.Connection, name: str, limit: int) -> Sequence[sa.Row[
             notice.c.mailbox == name,
             notice.c.state == State.HELD.value,
             notice.c.held_reason == HELD_BY_CAPABILITIES,
+            notice.c.id > after,
         )
+        .order_by(notice.c.id)
         .limit(limit)
     ).all()
 
 
-def admit(tx: Transaction, notice_id: int, address: str, scheme: str, now: datetime) -> None:
+def admit(tx: Transaction, row: Row, address: str, scheme: str, now: datetime) -> None:
     """Free a notice that its mailbox, now known, can take; its address in normal form."""
+    deadline = postponed(row.deadline, now - row.held_at, row.obsolete_after)
     tx.connection.execute(
         sa.update(notice)
-        .where(notice.c.id == notice_id)
-        .values(address=address, scheme=scheme, **_freed(State.SEALED.value, now))
+        .where(notice.c.id == row.id)
+        .values(
+            address=address, scheme=scheme, deadline=deadline, **_freed(State.SEALED.value, now)
+        )
     )
 
 
@@ -133,7 +145,7 @@ def close_circuit(tx: Transaction, name: str, now: datetime) -> int:
     Returns how many notices go on. `obsolete_after` of a notice never moves.
     """
     row = tx.connection.execute(sa.select(mailbox).where(mailbox.c.name == name)).one()
-    if not row.circuit_open:
+    if not row.circuit_open:  # another worker was first
         return 0
     tx.connection.execute(
         sa.update(mailbox)
@@ -153,7 +165,7 @@ def close_circuit(tx: Transaction, name: str, now: datetime) -> int:
             continue
         since = found.held_at or row.opened_at
         values: dict[str, object] = {
-            "deadline": _moved(found.deadline, now - since, found.obsolete_after)
+            "deadline": postponed(found.deadline, now - since, found.obsolete_after)
         }
         if found.state == State.HELD:
             values |= _freed(found.held_from, now)
@@ -172,8 +184,3 @@ def _freed(held_from: str, now: datetime) -> dict[str, object]:
         "due_at": now,
         "fence": notice.c.fence + 1,
     }
-
-
-def _moved(deadline: datetime, by: timedelta, obsolete_after: datetime | None) -> datetime:
-    moved = deadline + max(by, timedelta(0))
-    return moved if obsolete_after is None else min(moved, obsolete_after)

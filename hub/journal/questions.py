@@ -7,13 +7,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hub import transition
 from hub.errors import DataInvalid
-from hub.journal import database
+from hub.journal import database, pauses
 from hub.journal.attempts import history
-from hub.journal.tables import Row, chain, handout, mailbox, notice, receipt
+from hub.journal.tables import Row, chain, handout, late, mailbox, notice, receipt
 from hub.model import State
-from hub.transition import depositable
-from postfach_mailbox import Capabilities, Repeat
+from hub.transition import Policy
+from postfach_mailbox import Capabilities
 
 LIST_LIMIT = 10_000
 
@@ -38,7 +39,7 @@ def by_message_id(connection: sa.Connection, message_id: str) -> Sequence[Row]:
 def story(connection: sa.Connection, row: Row) -> dict[str, Any]:
     """Return all that is known of a notice, in plain values; no payload, no names."""
     keys = ("message_id", "tenant", "procedure", "mailbox", "scheme", "address", "state")
-    times = ("accepted_at", "due_at", "deadline", "final_at", "erased_at", "held_at")
+    times = ("accepted_at", "due_at", "deadline", "final_at", "erased_at", "held_at", "settled_at")
     attempts = [
         {
             key: getattr(one, key)
@@ -46,11 +47,39 @@ def story(connection: sa.Connection, row: Row) -> dict[str, Any]:
         }
         for one in history(connection, [row.id]).get(row.id, [])
     ]
+    stops = _stops(connection, row)
     return (
         {key: getattr(row, key) for key in (*keys, *times)}
-        | {"held_reason": row.held_reason, "attempts": attempts}
-        | {"receipts": _receipts(connection, row.id), "next": _next(row)}
+        | {"held_reason": row.held_reason, "settled_as": row.settled_as, "attempts": attempts}
+        | {"late": _late(connection, row.id), "receipts": _receipts(connection, row.id)}
+        | {"stops": stops, "next": _next(row, stopped=bool(stops))}
     )
+
+
+def _stops(connection: sa.Connection, row: Row) -> list[dict[str, Any]]:
+    """Return what keeps an open notice from being worked, beside its own state."""
+    if State(row.state).final:
+        return []
+    names = {pauses.TENANT: row.tenant, pauses.MAILBOX: row.mailbox}
+    found = [
+        {"what": f"{one.kind} {one.name} is paused", "since": one.since}
+        for one in pauses.standing(connection)
+        if one.name == names[one.kind]
+    ]
+    of = sa.select(mailbox).where(mailbox.c.name == row.mailbox, mailbox.c.circuit_open.is_(True))
+    if circuit := connection.execute(of).first():
+        what = f"mailbox {row.mailbox} is out of order: {circuit.reason}"
+        found.append({"what": what, "since": circuit.opened_at})
+    return found
+
+
+def _late(connection: sa.Connection, notice_id: int) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        sa.select(late).where(late.c.notice_id == notice_id).order_by(late.c.id)
+    )
+    return [
+        {key: getattr(row, key) for key in ("at", "outcome", "code", "closed_at")} for row in rows
+    ]
 
 
 def _receipts(connection: sa.Connection, notice_id: int) -> list[dict[str, Any]]:
@@ -72,8 +101,10 @@ def _receipts(connection: sa.Connection, notice_id: int) -> list[dict[str, Any]]
     ]
 
 
-def _next(row: Row) -> str:
+def _next(row: Row, *, stopped: bool) -> str:
     state = State(row.state)
+    if state is State.UNRESOLVED and row.settled_at is None:
+        return "a person decides: hub settle"
     if state.final:
         return "nothing: this state is final"
     if state is State.ACCEPTED:
@@ -86,6 +117,8 @@ def _next(row: Row) -> str:
         return f"held until {waits.get(row.held_reason, 'a person frees it')}"
     if row.lease_owner:
         return "an attempt is under way"
+    if stopped:
+        return "goes on when what stops it has ended; its deadline moves by the time lost"
     if row.due_at is None:
         return f"a person or the mailbox says what became of it; unresolved at {row.deadline}"
     return f"next attempt at {row.due_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -116,11 +149,10 @@ def open_by_state(connection: sa.Connection) -> dict[str, int]:
     return {row.state: row._mapping["count"] for row in rows}  # noqa: SLF001  # `count` is a method
 
 
-def may_retry(connection: sa.Connection, row: Row) -> bool:
-    """Return whether a notice may be sent now: in doubt only to an IDEMPOTENT mailbox."""
-    told = connection.scalar(sa.select(mailbox.c.capabilities).where(mailbox.c.name == row.mailbox))
-    repeat = Capabilities.model_validate_json(told).repeat if told else Repeat.NEITHER
-    return State(row.state) in depositable(repeat)
+def policy(connection: sa.Connection, name: str) -> Policy:
+    """Return what a mailbox allows in doubt, as far as it ever told; without its waits."""
+    told = connection.scalar(sa.select(mailbox.c.capabilities).where(mailbox.c.name == name))
+    return transition.policy((), Capabilities.model_validate_json(told) if told else None)
 
 
 def schema_version(connection: sa.Connection) -> str | None:

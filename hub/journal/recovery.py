@@ -1,11 +1,11 @@
-"""What was left behind, is overdue, waits for its seal, or is to be tried sooner."""
+"""What was left behind, is overdue, or waits for its seal."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction
+from hub.journal import Transaction, pauses
 from hub.journal.attempts import CALLABLE
 from hub.journal.circuits import HELD_BY_CRASHES
 from hub.journal.steps import step
@@ -33,8 +33,12 @@ def seal(tx: Transaction, notice_id: int, fence: int) -> None:
 
 
 def overdue(connection: sa.Connection, now: datetime, limit: int) -> Sequence[Row]:
-    """Return notices whose deadline is past, in nobody's work, their mailbox in order."""
+    """Return notices whose deadline is past: in nobody's work, not paused, their mailbox in order.
+
+    Neither a mailbox that is out of order nor a pause lets a deadline run out.
+    """
     out_of_order = sa.select(mailbox.c.name).where(mailbox.c.circuit_open.is_(True))
+    paused = pauses.names(connection)
     return connection.execute(
         sa.select(notice)
         .where(
@@ -43,6 +47,8 @@ def overdue(connection: sa.Connection, now: datetime, limit: int) -> Sequence[Ro
             notice.c.state.in_(CALLABLE),
             notice.c.lease_owner.is_(None),
             notice.c.mailbox.not_in(out_of_order),
+            notice.c.mailbox.not_in(paused.mailboxes),
+            notice.c.tenant.not_in(paused.tenants),
         )
         .limit(limit)
     ).all()
@@ -53,7 +59,13 @@ def left_behind(
 ) -> Sequence[Row]:
     """Return notices whose lease is over: ended, of an earlier boot, or of a dead worker."""
     return connection.execute(
-        sa.select(notice, attempt.c.id.label("attempt_id"), attempt.c.n.label("attempt_n"))
+        sa.select(
+            notice,
+            attempt.c.id.label("attempt_id"),
+            attempt.c.n.label("attempt_n"),
+            attempt.c.operation.label("attempt_operation"),
+            attempt.c.ends_at.label("attempt_ends_at"),
+        )
         .outerjoin(
             attempt, sa.and_(attempt.c.notice_id == notice.c.id, attempt.c.ended_at.is_(None))
         )
@@ -75,12 +87,15 @@ def recover(
 
     The notice is worked alone from now on; the third crash of one that was alone holds it.
     """
+    freed = {
+        "lease_owner": None,
+        "lease_end": None,
+        "lease_boot": None,
+        "fence": notice.c.fence + 1,
+    }
+    own = sa.update(notice).where(notice.c.id == found.id)
     if found.attempt_id is None:
-        tx.connection.execute(
-            sa.update(notice)
-            .where(notice.c.id == found.id)
-            .values(lease_owner=None, lease_end=None, lease_boot=None, fence=notice.c.fence + 1)
-        )
+        tx.connection.execute(own.values(**freed))
         return State(found.state)
     tx.connection.execute(
         sa.update(attempt)
@@ -88,29 +103,11 @@ def recover(
         .values(ended_at=now, outcome="UNKNOWN", code="HUB_STOPPED")
     )
     if found.crashes >= CRASHES:
-        step(tx, found.id, State.HELD, None, now, held_from=state, held_reason=HELD_BY_CRASHES)
+        why = HELD_BY_CRASHES
+        step(tx, found.id, State.HELD, None, now, held_from=state, held_reason=why, crashed=True)
         return State.HELD
+    failures = notice.c.failures + 1
     tx.connection.execute(
-        sa.update(notice)
-        .where(notice.c.id == found.id)
-        .values(
-            state=state.value,
-            due_at=due_at,
-            suspect=True,
-            failures=notice.c.failures + 1,
-            lease_owner=None,
-            lease_end=None,
-            lease_boot=None,
-            fence=notice.c.fence + 1,
-        )
+        own.values(state=state.value, due_at=due_at, suspect=True, failures=failures, **freed)
     )
     return state
-
-
-def hasten(tx: Transaction, notice_id: int, now: datetime) -> None:
-    """Make a waiting notice due now."""
-    tx.connection.execute(
-        sa.update(notice)
-        .where(notice.c.id == notice_id, notice.c.lease_owner.is_(None))
-        .values(due_at=now)
-    )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction
+from hub.journal import Transaction, late
 from hub.journal.attempts import Lease
 from hub.journal.tables import attempt, notice
 from hub.model import State
@@ -36,8 +36,8 @@ _STEP = (
         held_at=sa.bindparam("held"),
         held_reason=sa.bindparam("why"),
         failures=notice.c.failures + sa.bindparam("failed"),
-        suspect=False,
-        crashes=0,
+        suspect=sa.bindparam("suspected"),
+        crashes=notice.c.crashes * sa.bindparam("counts"),
         lease_owner=None,
         lease_end=None,
         lease_boot=None,
@@ -48,7 +48,10 @@ _STEP = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How an attempt ended, and the step that makes for its notice."""
+    """How an attempt ended, and the step that makes for its notice.
+
+    crashed: the mailbox's process died during it; the notice is worked alone from now on
+    """
 
     lease: Lease
     at: datetime
@@ -61,6 +64,7 @@ class Ended:
     state_before: State
     due_at: datetime | None
     held_reason: str | None = None
+    crashed: bool = False
 
 
 def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
@@ -94,9 +98,13 @@ def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
                 held_reason=one.held_reason,
             )
             | {"failed": int(not one.state.final)}
+            | _suspicion(crashed=one.crashed)
             for one in ended
         ],
     )
+    for state in {one.state for one in ended if one.state.final}:
+        ids = [one.lease.notice_id for one in ended if one.state is state]
+        late.confirm(tx, ids, state, ended[0].at)
 
 
 def step(
@@ -108,10 +116,21 @@ def step(
     *,
     held_from: State | None = None,
     held_reason: str | None = None,
+    crashed: bool = False,
 ) -> None:
-    """Move a notice to a state and end its lease; the caller holds it by fence or in recovery."""
+    """Move a notice to a state and end its lease; the caller holds it by fence or in recovery.
+
+    crashed: it goes on being suspected of the crashes that it was in
+    """
     values = _step(notice_id, state, due_at, now, held_from=held_from, held_reason=held_reason)
-    tx.connection.execute(_STEP, [values | {"failed": 0}])
+    tx.connection.execute(_STEP, [values | {"failed": 0} | _suspicion(crashed=crashed)])
+    if state.final:
+        late.confirm(tx, [notice_id], state, now)
+
+
+def _suspicion(*, crashed: bool) -> dict[str, object]:
+    """Return what is kept of crashes: all of it where there was one more, else nothing."""
+    return {"suspected": crashed, "counts": int(crashed)}
 
 
 def _step(

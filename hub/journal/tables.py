@@ -96,6 +96,8 @@ notice = sa.Table(
     sa.Column("key_wrapped", sa.LargeBinary),
     sa.Column("final_at", UtcTime),
     sa.Column("erased_at", UtcTime),
+    sa.Column("settled_at", UtcTime),
+    sa.Column("settled_as", sa.String),  # deposited, failed: what a person decided
     sa.UniqueConstraint("tenant", "message_key"),
     sa.CheckConstraint(
         "open = (state NOT IN ('DEPOSITED', 'FAILED', 'UNRESOLVED'))", name="open_is_not_final"
@@ -119,6 +121,7 @@ payload = sa.Table(
     sa.Column("segment", sa.String),
     sa.Column("offset", sa.Integer),
     sa.Column("length", sa.Integer),
+    sa.Column("made_by", sa.String),  # prepared: distribution and version of the plugin
     sa.UniqueConstraint("notice_id", "item", "n"),
 )
 
@@ -138,8 +141,31 @@ attempt = sa.Table(
     sa.Column("mailbox_code", sa.String),
     sa.Column("reference", sa.String),
     sa.Column("answer", sa.LargeBinary),  # the mailbox's own answer, encrypted; its own retention
+    sa.Column("ends_at", UtcTime),  # when its call's deadline is over
     sa.UniqueConstraint("notice_id", "n"),
     sa.CheckConstraint("(ended_at IS NULL) = (outcome IS NULL)", name="ended_with_an_outcome"),
+)
+
+# what a mailbox answered when the attempt was given up already
+late = sa.Table(
+    "late",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("notice_id", sa.ForeignKey("notice.id"), nullable=False),
+    sa.Column("attempt_id", sa.ForeignKey("attempt.id"), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("outcome", sa.String, nullable=False),
+    sa.Column("code", sa.String),
+    sa.Column("answer", sa.LargeBinary),
+    sa.Column("closed_at", UtcTime),
+)
+
+pause = sa.Table(
+    "pause",
+    metadata,
+    sa.Column("kind", sa.String, primary_key=True),  # tenant, mailbox
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("since", UtcTime, nullable=False),
 )
 
 receipt = sa.Table(
@@ -206,4 +232,12 @@ chain = sa.Table(
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("value", sa.String, nullable=False),
+)
+
+observer = sa.Table(
+    "observer",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("cursor", sa.Integer, nullable=False),  # id of the last entry that it confirmed
+    sa.Column("worker", sa.String),  # who tells it
 )

@@ -46,7 +46,10 @@ class NewNotice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPayload:
-    """One thing of a notice that is kept encrypted: inline (`data`) or in a segment."""
+    """One thing of a notice that is kept encrypted: inline (`data`) or in a segment.
+
+    made_by: distribution and version of the plugin that made it, of prepared bytes
+    """
 
     item: str
     n: int
@@ -57,6 +60,7 @@ class NewPayload:
     segment: str | None = None
     offset: int | None = None
     length: int | None = None
+    made_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +120,14 @@ def store(tx: Transaction, items: Sequence[tuple[int, NewPayload]]) -> None:
         rows.append(row | {"notice_id": number, "bytes": row.pop("data")})
     if rows:
         tx.connection.execute(sa.insert(payload), rows)
+
+
+def replace(tx: Transaction, notice_id: int, new: NewPayload) -> None:
+    """Store something of a notice in the stead of what it had of that kind."""
+    tx.connection.execute(
+        sa.delete(payload).where(payload.c.notice_id == notice_id, payload.c.item == new.item)
+    )
+    store(tx, [(notice_id, new)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

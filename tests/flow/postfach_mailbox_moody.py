@@ -1,30 +1,37 @@
 """A mailbox whose mood is a file: for what a folder as a mailbox cannot do.
 
 `mood` in its folder says how deposits end; `calls` gets a line for each, `stored` for each that is
-kept. A mood that begins with `once-` turns to `good` when it has been acted out.
+kept, `asked` for each question, `sent` the bytes that were prepared for it. A mood that begins with
+`once-` turns to `good` when it has been acted out. A question is answered by what is stored.
 """
 
 import hashlib
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from postfach_mailbox import (
+    Absent,
     Capabilities,
+    Deferred,
     Delivery,
     Deposited,
     Evidence,
     Health,
     Held,
     HubPath,
+    NoticeData,
     Outcome,
     Pending,
     Reason,
+    Reconciled,
     Repeat,
     Settings,
     Unknown,
     hookimpl,
 )
 
+VERSION = "1.0"
 WHY = Reason(code="MOOD", text="a mood")
 
 
@@ -32,9 +39,13 @@ class MoodyMailbox:
     class Config(Settings):
         path: HubPath
         repeat: str = "NEITHER"
+        confirms: Literal["at-once", "later"] = "at-once"
+        prepares: bool = False
 
     def __init__(self, config: Config) -> None:
         self.path, self.repeat = config.path, Repeat[config.repeat]
+        self.confirms: Literal["at-once", "later"] = config.confirms
+        self.prepares = config.prepares
 
     def capabilities(self) -> Capabilities:
         return Capabilities(
@@ -46,13 +57,30 @@ class MoodyMailbox:
             max_total=10**6,
             max_count=3,
             repeat=self.repeat,
+            confirms=self.confirms,
+            prepares=self.prepares,
         )
+
+    def prepare(self, notice: NoticeData) -> bytes:
+        return f"{VERSION} {notice.message_id} {os.urandom(4).hex()}".encode()
+
+    def reconcile(self, key: str, reference: str | None) -> Reconciled:
+        with (self.path / "asked").open("a") as file:
+            file.write(f"{key} {reference}\n")
+        if (self.path / "mood").read_text() == "pending":
+            return Pending(reference="1", check_after=timedelta(seconds=1))
+        stored = self.path / "stored"
+        if stored.exists() and key in stored.read_text():
+            return self._deposited()
+        return Absent()
 
     def deposit(self, delivery: Delivery) -> Outcome:
         with delivery.sealed_notice.open() as stream:
             seal = hashlib.sha256(stream.read()).hexdigest()
         with (self.path / "calls").open("a") as file:
             file.write(f"{delivery.key} {seal}\n")
+        with (self.path / "sent").open("a") as file:
+            file.write(f"{(delivery.prepared or b'').decode()}\n")
         mood = (self.path / "mood").read_text()
         if mood.startswith("once-"):
             (self.path / "mood").write_text("good")
@@ -63,7 +91,9 @@ class MoodyMailbox:
             case "held":
                 return Held(reason=WHY)
             case "pending":
-                return Pending(reference="1")
+                return Pending(reference="1", check_after=timedelta(seconds=1))
+            case "deferred":
+                return Deferred(reason=WHY)
             case "unknown":
                 return Unknown(reason=WHY)
             case "die":
@@ -72,6 +102,13 @@ class MoodyMailbox:
                 raise ValueError(delivery.notice.subject)
         with (self.path / "stored").open("a") as file:
             file.write(f"{delivery.key}\n")
+        if mood == "lost":
+            return Unknown(reason=WHY)
+        if mood == "die-late":
+            os._exit(3)
+        return self._deposited()
+
+    def _deposited(self) -> Deposited:
         return Deposited(
             reference="1",
             provided_at=datetime.now(UTC),

@@ -1,81 +1,17 @@
 """Mailboxes that hold, keep silent, die or answer late: what is in doubt is never sent blindly."""
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
-from tests import foreign
 from tests.flow.inventory import unbalanced
-from tests.flow.papers import Drop, drop
-from tests.flow.world import World, until
+from tests.flow.moody import Moody, add, feel, lines, notice
+from tests.flow.papers import drop
+from tests.flow.world import until
 
 pytestmark = pytest.mark.slow
 
-MAILBOX = Path(__file__).parent / "postfach_mailbox_moody.py"
-TABLES = """
-[mailboxes.{name}]
-plugin = "moody"
-scheme = "{name}"
-[mailboxes.{name}.config]
-path = "var/mailboxes/{name}"
-repeat = "{repeat}"
-"""
 UNSURE = ("unknown", "raise", "die", "pending")
 STATE = "SELECT state, held_from FROM notice WHERE mailbox = ?"
 ATTEMPTS = "SELECT outcome FROM attempt ORDER BY id"
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """Give the hub as it runs in a Python that has the moody mailbox installed."""
-    folder = tmp_path_factory.mktemp("python")
-    python = foreign.interpreter(folder)
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    site = folder / "lib" / version / "site-packages"
-    modules = {MAILBOX.stem: MAILBOX.read_text("utf-8")}
-    foreign.install(site, "postfach-mailbox-moody", "1.0", modules, f"moody = {MAILBOX.stem}")
-    return (str(python), "-c", "from hub.cli import main; main()")
-
-
-Moody = Callable[..., World]
-
-
-@pytest.fixture
-def moody(program: tuple[str, ...], tmp_path: Path) -> Moody:
-    def make(mood: str = "good", repeat: str = "NEITHER", **settings: str) -> World:
-        world = World.make(tmp_path / "hub", program=program, **settings)
-        add(world, "moody", mood, repeat)
-        return world
-
-    return make
-
-
-def add(world: World, name: str, mood: str, repeat: str) -> None:
-    """Add a moody mailbox that the tenant may use."""
-    world.configure('"citizens"', f'"citizens", "{name}"')
-    with (world.folder / "hub.toml").open("a", encoding="utf-8") as file:
-        file.write(TABLES.format(name=name, repeat=repeat))
-    place(world, name).mkdir()
-    feel(world, mood, name)
-
-
-def place(world: World, name: str = "moody") -> Path:
-    return world.folder / "var" / "mailboxes" / name
-
-
-def feel(world: World, mood: str, name: str = "moody") -> None:
-    (place(world, name) / "mood").write_text(mood)
-
-
-def lines(world: World, file: str, name: str = "moody") -> list[str]:
-    said = place(world, name) / file
-    return said.read_text().splitlines() if said.exists() else []
-
-
-def notice(stem: str = "one", scheme: str = "moody") -> Drop:
-    return drop(stem=stem, scheme=scheme, account="anna")
 
 
 def test_a_mailbox_out_of_order_holds_its_notices_and_they_go_on_when_it_is_up(
@@ -116,7 +52,7 @@ def test_in_doubt_at_a_mailbox_that_cannot_be_asked_nothing_is_sent_again(moody:
     world = moody(give_up="12s")
     notices = {mood: notice(mood, mood) for mood in UNSURE}
     for mood in UNSURE:
-        add(world, mood, f"once-{mood}", "NEITHER")
+        add(world, mood, f"once-{mood}")
     world.put(*notices.values())
     with world.service() as hub:
         for mood, one in notices.items():
@@ -137,7 +73,7 @@ def test_in_doubt_at_a_mailbox_that_cannot_be_asked_nothing_is_sent_again(moody:
 def test_in_doubt_an_idempotent_mailbox_gets_the_same_key_and_bytes_at_once(
     moody: Moody, mood: str
 ) -> None:
-    world = moody(f"once-{mood}", "IDEMPOTENT", wait="3600")
+    world = moody(f"once-{mood}", {"repeat": "IDEMPOTENT"}, wait="3600")
     one = notice()
     world.put(one)
     with world.service() as hub:

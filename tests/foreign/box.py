@@ -2,21 +2,23 @@
 
 import hashlib
 import select
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hub.clock import SystemClock, system_clock
-from hub.host import Answer, Event, Host
-from hub.mailboxes import Installed
+from hub.host import Answer, Event, Host, Limits
+from hub.mailboxes import Account, Installed
 from postfach_mailbox import cipher, frames
 from postfach_mailbox.frames import Inline, Operation, Stored
 from postfach_mailbox.notice import AddressData, AuthorData, CodeData, DocumentData, NoticeData
 
 ODD = Installed(name="odd", distribution="postfach-mailbox-odd", version="2.0", entry_point="odd")
+LIMITS = Limits()
 DEK = bytes(range(32))
 TEXT = b"what the citizen reads" * 5_000
 
@@ -44,17 +46,22 @@ class Box:
         interpreter: Path | None,
         installed: Installed = ODD,
         base: Path | None = None,
-        config: Mapping[str, str] = {},
+        config: Mapping[str, Any] = {},
+        *,
+        limits: Limits = LIMITS,
+        in_flight: int = 3,
+        account: Account | None = None,
     ) -> None:
         self.clock = Clock()
+        self.python = interpreter or Path(sys.executable)
         self.host = Host(
             installed.name,
-            installed,
+            replace(installed, python=interpreter, account=account),
             config,
-            in_flight=3,
+            in_flight=in_flight,
             clock=self.clock,
+            limits=limits,
             base=base,
-            interpreter=interpreter,
         )
 
     def start(self) -> Event:
@@ -67,13 +74,7 @@ class Box:
         return event
 
     def wait(self) -> list[Event]:
-        while not (found := self.host.events()):
-            fd = self.host.fileno()
-            assert fd is not None
-            end = self.host.next_deadline()  # waited for as the hub's loop does
-            left = None if end is None else max(0.0, end - self.clock.elapsed())
-            select.select([fd], [], [], left)
-        return found
+        return wait(self.host, self.clock)
 
     def deposit(self, subject: str, call: int = 1, **more: Any) -> bool:
         deadline = self.clock.real.elapsed() + more.pop("seconds", 30.0)
@@ -91,6 +92,17 @@ class Box:
         event = self.next()
         assert isinstance(event, Answer)
         return event.outcome
+
+
+def wait(host: Host, clock: SystemClock | Clock) -> list[Event]:
+    """Wait for events as the hub's loop does."""
+    while not (found := host.events()):
+        fd = host.fileno()
+        assert fd is not None
+        end = host.next_deadline()
+        left = None if end is None else max(0.0, end - clock.elapsed())
+        select.select([fd], [], [], left)
+    return found
 
 
 def payload(subject: str, text: str = "canary-7f3a", **more: Any) -> frames.DepositPayload:

@@ -43,9 +43,19 @@ def test_the_schemas_are_found_without_the_checkout(tmp_path: Path) -> None:
     assert Path(run.stdout.strip()) == site / "hub" / "schemas"
 
 
-def test_a_mailbox_is_found_by_its_entry_point(tmp_path: Path) -> None:
-    wheel = build("plugins/directory", tmp_path)
+@pytest.mark.parametrize(
+    ("part", "group", "name", "package"),
+    [
+        ("directory", "mailboxes", "directory", "postfach_mailbox_directory"),
+        ("check-clamd", "checks", "clamd", "postfach_check_clamd"),
+        ("observer-lines", "observers", "lines", "postfach_observer_lines"),
+    ],
+)
+def test_a_plugin_is_found_by_its_entry_point(
+    tmp_path: Path, part: str, group: str, name: str, package: str
+) -> None:
+    wheel = build(f"plugins/{part}", tmp_path)
     (metadata,) = [path for path in wheel.iterdir() if path.name.endswith(".dist-info")]
     entry_points = (metadata / "entry_points.txt").read_text("utf-8")
-    assert "[postfach.mailboxes]\ndirectory = postfach_mailbox_directory" in entry_points
-    assert (wheel / "postfach_mailbox_directory" / "py.typed").exists()
+    assert f"[postfach.{group}]\n{name} = {package}" in entry_points
+    assert (wheel / package / "py.typed").exists()

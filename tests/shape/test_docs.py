@@ -10,6 +10,7 @@ from hub.errors import RefusalClass
 from hub.journal.tables import metadata
 from hub.model import State
 from tests.material import ROOT
+from tests.shape.test_tree import LOCAL
 
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
@@ -98,7 +99,7 @@ def test_every_class_of_refusal_state_and_table_has_its_line() -> None:
 def test_every_dependency_has_its_reason() -> None:
     reasons = page("docs/dependencies.md").lower()
     wanted = set()
-    for part in (".", "plugins/contract", "plugins/directory"):
+    for part in LOCAL:
         table = tomllib.loads(page(f"{part}/pyproject.toml"))
         groups = table.get("dependency-groups", {})
         lines = [

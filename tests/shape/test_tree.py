@@ -12,7 +12,13 @@ from packaging.utils import canonicalize_name
 from tests.material import ROOT
 
 LOCKS = ("requirements.txt", "requirements-dev.txt")
-LOCAL = (".", "plugins/contract", "plugins/directory")
+LOCAL = (
+    ".",
+    "plugins/contract",
+    "plugins/directory",
+    "plugins/check-clamd",
+    "plugins/observer-lines",
+)
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|farm|home/\w+|Users/\w+|tmp/\w+)/")
 ADDRESS = re.compile(r"\w+://")
 

@@ -2,23 +2,24 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from hub.host import Answer, Event, Kept, Started
 from hub.mailboxes import find
-from postfach_mailbox import frames
+from postfach_mailbox import Capabilities, frames
 from postfach_mailbox.frames import Operation
 from postfach_mailbox.outcomes import Health
 from tests.foreign.box import TEXT, Box, Make
+from tests.foreign.table import Table
 
 
 def test_a_mailbox_that_starts_tells_what_it_can(make: Make) -> None:
     box = make()
     event = box.start()
     assert isinstance(event, Started)
+    assert isinstance(event.capabilities, Capabilities)
     assert event.capabilities.scheme == "odd"
     assert event.operations == {Operation.DEPOSIT, Operation.HEALTH, Operation.ACCOUNT}
     assert (box.host.up, box.host.free) == (True, 3)
@@ -122,14 +123,9 @@ def test_a_child_inherits_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_directory_mailbox_works_in_a_child(make: Make, tmp_path: Path) -> None:
-    @dataclass(frozen=True)
-    class Table:
-        plugin: str = "directory"
-        pin: str | None = None
-
     (tmp_path / "letters" / "anna").mkdir(parents=True)
     (tmp_path / "letters" / ".mailbox").touch()
-    box = make(find("archive", Table()), tmp_path, path="letters")
+    box = make(find("mailboxes", "archive", Table("directory")), tmp_path, path="letters")
     assert isinstance(box.start(), Started)
     outcome = box.outcome("read")
     assert (tmp_path / "letters" / outcome.reference / "bescheid.pdf").read_bytes() == TEXT

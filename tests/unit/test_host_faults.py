@@ -81,7 +81,8 @@ def test_a_child_that_closes_its_end_is_killed(box: Box) -> None:
 
 def test_what_did_not_reach_a_stopped_child_is_told_apart(box: Box) -> None:
     assert box.host._child is not None
-    pid = box.host._child.process.pid
+    guardian = box.host._child.process.pid
+    (pid,) = map(int, Path(f"/proc/{guardian}/task/{guardian}/children").read_text().split())
     os.kill(pid, signal.SIGSTOP)
     for call in range(3):
         assert box.deposit("good", call, text="x" * 700_000)
@@ -125,7 +126,7 @@ box.start()
 box.deposit("start")
 (answer,) = box.wait()
 box.deposit("hang", 2)
-print(box.host._child.process.pid, flush=True)
+print(answer.outcome.evidence[0].data.decode(), box.host._child.process.pid, flush=True)
 select.select([], [], [])
 """
     root = Path(__file__).parents[2]
@@ -133,15 +134,20 @@ select.select([], [], [])
     hub = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE)
     assert hub.stdout is not None
     with hub.stdout as said:
-        child = int(said.readline())
+        started, guardian = map(int, said.readline().split())
     hub.kill()
     hub.wait()
-    assert gone(child)
+    assert gone(guardian)
+    assert gone(started)
 
 
-def test_a_stopped_host_leaves_no_descriptor_no_folder_and_no_process(make: Make) -> None:
+def test_a_stopped_host_leaves_no_descriptor_no_folder_and_no_process(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
     def traces() -> tuple[int, int, str]:
-        folders = len(list(Path(tempfile.gettempdir()).glob("postfach-mailbox-*")))
+        folders = len(list(tmp_path.glob("postfach-mailbox-*")))
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
         return len(list(Path("/proc/self/fd").iterdir())), folders, children
 

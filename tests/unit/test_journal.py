@@ -253,7 +253,7 @@ def test_a_worker_that_lost_its_lease_holds_nothing(journal: Journal) -> None:
     (number,) = notices.take(journal, notices.notice(1))
     lease = start(journal, number)
     with journal.read() as connection:
-        assert attempts.holding(connection, "w1", [lease]) == {number}
+        assert attempts.holding(connection, "w1", [lease]) == {lease.attempt_id}
         assert attempts.holding(connection, "w2", [lease]) == set()
     with journal.write() as tx:
         steps.step(tx, number, State.DEFERRED, START, START)

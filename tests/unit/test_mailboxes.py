@@ -1,15 +1,13 @@
-"""Finding plugins, recognising addresses, checking notices against capabilities."""
+"""Recognising addresses, checking notices against capabilities."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hub import mailboxes
-from hub.errors import ConfigError, NoticeRefused
-from hub.mailboxes import NotYetKnown, check, find, recognise
+from hub.errors import NoticeRefused
+from hub.mailboxes import NotYetKnown, check, fitting, recognise
 from hub.model import (
     SHA256,
     AssuranceLevel,
@@ -22,18 +20,9 @@ from hub.model import (
     Role,
 )
 from postfach_mailbox.capabilities import Capabilities, Repeat
-from tests import foreign
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Table:
-    """A mailbox's table in hub.toml."""
-
-    plugin: str
-    pin: str | None = None
 
 
 def capabilities(**changes: Any) -> Capabilities:
@@ -90,34 +79,6 @@ def refusal(given: Notice, **changes: Any) -> NoticeRefused:
         check(given, capabilities(**changes), sandbox=False, now=NOW)
     assert caught.value.refusal == "MailboxRefused"
     return caught.value
-
-
-def test_an_installed_mailbox_is_found_by_its_entry_point() -> None:
-    found = find("archive", Table("directory", "Postfach_Mailbox.Directory==1.0.0"))
-    assert (found.distribution, found.version) == ("postfach-mailbox-directory", "1.0.0")
-    assert (found.name, found.entry_point) == ("archive", "directory")
-
-
-def test_a_mailbox_that_is_not_installed_is_named_with_those_that_are() -> None:
-    with pytest.raises(ConfigError, match=r"mailboxes\.archive\.plugin.*directori.*directory"):
-        find("archive", Table("directori"))
-
-
-def test_another_version_than_the_pinned_one_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"mailboxes\.archive\.pin.*9\.9.*1\.0\.0"):
-        find("archive", Table("directory", "postfach-mailbox-directory==9.9"))
-
-
-def test_two_distributions_with_one_name_are_refused_unless_a_pin_says_which(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    modules = {"never_imported": "raise SystemExit('was imported')"}
-    foreign.install(tmp_path, "evil-box", "9.9", modules, "directory = never_imported")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ConfigError, match=r"evil-box 9\.9, postfach-mailbox-directory"):
-        find("archive", Table("directory"))
-    pin = "postfach-mailbox-directory==1.0.0"
-    assert find("archive", Table("directory", pin)).version == "1.0.0"
 
 
 KNOWN = capabilities()
@@ -216,5 +177,5 @@ def test_times_that_leave_room_are_taken() -> None:
 
 def test_an_address_is_checked_in_its_normal_form() -> None:
     upper = notice(mailbox=MailboxAddress(id="ANNA"))
-    assert refusal(upper).code == mailboxes.UNKNOWN_ID
+    assert refusal(upper).code == fitting.UNKNOWN_ID
     check(upper, capabilities(address_normal_form="lower"), sandbox=False, now=NOW)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.config import Rate
-from hub.dispatch.pacing import WARY_AFTER, Bucket, Trust
+from hub.pacing import WARY_AFTER, Bucket, Trust
 
 
 @given(

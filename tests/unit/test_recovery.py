@@ -129,3 +129,28 @@ def test_what_is_held_goes_on_when_mended_with_the_lost_time_added(
     assert first.due_at == clock.now()
     assert first.deadline == START + timedelta(days=10)
     assert second.deadline == end  # what the notice itself says never moves
+
+
+def test_nothing_is_held_for_a_mailbox_that_another_worker_found_mended(
+    journal: Journal, clock: TurnedClock
+) -> None:
+    notices.take(journal, notices.notice(1))
+    with journal.write() as tx:
+        circuits.know(tx, ["archive"])
+        assert circuits.hold_waiting(tx, "archive", clock.now()) == 0
+    with journal.read() as connection:
+        assert connection.execute(sa.select(notice)).one().state == State.SEALED
+
+
+def test_what_waited_for_capabilities_gets_its_time_back(
+    journal: Journal, clock: TurnedClock
+) -> None:
+    held = {"state": "HELD", "held_from": "SEALED", "held_at": START, "due_at": None}
+    notices.take(journal, notices.notice(1, held_reason="capabilities", **held))
+    clock.turn(30 * 86400)
+    with journal.write() as tx:
+        (row,) = circuits.untold(tx.connection, "archive", 10)
+        circuits.admit(tx, row, "anna", "archive", clock.now())
+    with journal.read() as connection:
+        row = connection.execute(sa.select(notice)).one()
+    assert (row.state, row.deadline) == (State.SEALED, START + timedelta(days=37))

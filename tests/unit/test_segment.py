@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hub.durable import Disk
 from hub.errors import HubError, StorageFailed
-from hub.segment import MAGIC
+from hub.segment import MAGIC, sync_together
 from hub.vault import Extent, TooLong, Vault, new_key
 from postfach_mailbox.cipher import CHUNK
 from tests.full_disk import file_size_limit
@@ -214,3 +214,25 @@ def test_a_vault_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         segment.add(new_key(), b"c", [b"text"], LIMIT)
     segment.discard()
     vault.close()
+
+
+def test_segments_that_share_a_barrier_stay_both_and_one_left_open_is_closed_later(
+    vault: Vault, disk: Disk
+) -> None:
+    key = new_key()
+    segments = [vault.segment() for _ in range(3)]
+    extents = [one.add(key, b"c", [b"text"], LIMIT) for one in segments[:2]]
+    before = disk.barriers.total
+    sync_together(disk, segments)  # the third is empty
+    assert disk.barriers.total - before <= 3  # one file system, or two files and their folders
+    for one in segments:
+        one.close()
+    assert [get(vault, extent, key) for extent in extents] == [b"text", b"text"]
+    assert sorted(vault.segments()) == sorted(one.segment for one in extents)
+
+
+def test_a_segment_that_is_closed_before_its_barrier_is_thrown_away(vault: Vault) -> None:
+    segment = vault.segment()
+    segment.add(new_key(), b"c", [b"text"], LIMIT)
+    segment.close()
+    assert files(vault) == []

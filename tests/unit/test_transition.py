@@ -1,6 +1,7 @@
 """The state machine: every outcome, and that doubt never turns into `failed` by itself."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -8,9 +9,10 @@ from hypothesis import strategies as st
 
 from hub import transition
 from hub.model import State
-from hub.transition import DEPOSIT, RECONCILE, Policy, Step
+from hub.transition import DEPOSIT, PREPARE, RECONCILE, Policy, Step
 from postfach_mailbox import (
     Absent,
+    Capabilities,
     Deferred,
     Deposited,
     Evidence,
@@ -45,9 +47,20 @@ ALL: tuple[Outcome | Absent, ...] = (
     ABSENT,
 )
 IDEMPOTENT, QUERYABLE, NEITHER = Repeat.IDEMPOTENT, Repeat.QUERYABLE, Repeat.NEITHER
+ENDS = NOW + timedelta(hours=1)
 
 
-def step(state: State, outcome: Outcome | Absent, repeat: Repeat, called: str = DEPOSIT) -> Step:
+def policy(repeat: Repeat, *, asks: bool = False) -> Policy:
+    return Policy(waits=WAITS, repeat=repeat, asks=asks or repeat is QUERYABLE)
+
+
+def step(
+    state: State,
+    outcome: Outcome | Absent,
+    how: Repeat | Policy,
+    called: str = DEPOSIT,
+    call_ends: datetime | None = None,
+) -> Step:
     return transition.after_attempt(
         state,
         called,
@@ -55,7 +68,22 @@ def step(state: State, outcome: Outcome | Absent, repeat: Repeat, called: str = 
         failures=0,
         now=NOW,
         jitter=1.0,
-        policy=Policy(waits=WAITS, repeat=repeat),
+        policy=how if isinstance(how, Policy) else policy(how),
+        call_ends=call_ends,
+    )
+
+
+def told(repeat: Repeat, confirms: Literal["at-once", "later"]) -> Capabilities:
+    return Capabilities(
+        scheme="x",
+        address_pattern="[a-z]+",
+        legal_bases=frozenset({"OZG9"}),
+        assurance_level="high",
+        max_file=1,
+        max_total=1,
+        max_count=1,
+        repeat=repeat,
+        confirms=confirms,
     )
 
 
@@ -83,16 +111,69 @@ def test_what_was_deferred_is_tried_again_by_the_schedule() -> None:
     assert step(State.SEALED, DEFERRED, NEITHER).due_at == NOW + WAITS[0]
 
 
+def test_a_mailbox_that_never_told_can_neither_be_asked_nor_be_sent_twice() -> None:
+    assert transition.policy(WAITS, None) == policy(NEITHER)
+
+
+@pytest.mark.parametrize("confirms", ["at-once", "later"])
+@pytest.mark.parametrize("repeat", list(Repeat))
+def test_what_can_be_asked_is_queryable_or_confirms_later(
+    repeat: Repeat, confirms: Literal["at-once", "later"]
+) -> None:
+    found = transition.policy(WAITS, told(repeat, confirms))
+    assert found.repeat is repeat
+    assert found.asks is (repeat is QUERYABLE or confirms == "later")
+
+
+@pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.parametrize(
+    ("state", "repeat", "called"),
+    [
+        (State.SEALED, NEITHER, DEPOSIT),
+        (State.DEFERRED, QUERYABLE, DEPOSIT),
+        (State.IN_DOUBT, IDEMPOTENT, DEPOSIT),
+        (State.IN_DOUBT, QUERYABLE, RECONCILE),
+        (State.IN_DOUBT, NEITHER, None),
+        (State.ACCEPTED, IDEMPOTENT, None),
+        (State.HELD, IDEMPOTENT, None),
+        (State.DEPOSITED, IDEMPOTENT, None),
+    ],
+)
+def test_what_may_be_called_follows_from_state_and_promise(
+    state: State, repeat: Repeat, called: str | None, asks: bool
+) -> None:
+    assert transition.operation(state, policy(repeat, asks=asks)) == called
+
+
+@pytest.mark.parametrize("repeat", list(Repeat))
+def test_what_is_pending_is_asked_wherever_there_is_something_to_ask(repeat: Repeat) -> None:
+    assert transition.operation(State.PENDING, policy(repeat, asks=True)) == RECONCILE
+    cannot = Policy(waits=WAITS, repeat=repeat, asks=False)
+    assert transition.operation(State.PENDING, cannot) is None
+    assert State.PENDING not in transition.workable(cannot)
+
+
 def test_only_an_idempotent_mailbox_is_sent_a_doubtful_notice_again_and_at_once() -> None:
-    assert step(State.SEALED, UNKNOWN, IDEMPOTENT).due_at == NOW
-    assert transition.operation(State.IN_DOUBT, IDEMPOTENT) == DEPOSIT
-    assert transition.operation(State.IN_DOUBT, QUERYABLE) == RECONCILE
-    assert transition.operation(State.IN_DOUBT, NEITHER) is None
+    assert step(State.SEALED, UNKNOWN, IDEMPOTENT, call_ends=ENDS).due_at == NOW
     assert step(State.SEALED, UNKNOWN, NEITHER).due_at is None
 
 
 def test_an_idempotent_mailbox_that_stays_unclear_is_tried_by_the_schedule() -> None:
     assert step(State.IN_DOUBT, UNKNOWN, IDEMPOTENT).due_at == NOW + WAITS[0]
+
+
+@pytest.mark.parametrize("called", [DEPOSIT, RECONCILE])
+def test_a_mailbox_is_asked_only_when_no_call_of_it_can_be_in_the_air(called: str) -> None:
+    before = State.SEALED if called == DEPOSIT else State.IN_DOUBT
+    assert step(before, UNKNOWN, QUERYABLE, called, ENDS).due_at == ENDS
+    assert step(before, UNKNOWN, QUERYABLE, called, NOW).due_at == NOW + WAITS[0]
+
+
+def test_what_the_mailbox_said_to_have_taken_is_asked_for_as_it_wishes() -> None:
+    wish = Pending(reference="1", check_after=timedelta(seconds=90))
+    assert step(State.SEALED, wish, QUERYABLE, DEPOSIT, ENDS).due_at == NOW + timedelta(seconds=90)
+    assert step(State.SEALED, PENDING, policy(NEITHER, asks=True)).due_at == NOW + WAITS[0]
+    assert step(State.SEALED, PENDING, NEITHER).due_at is None
 
 
 @pytest.mark.parametrize("state", [State.PENDING, State.IN_DOUBT])
@@ -123,12 +204,25 @@ def test_absent_ends_doubt_only_when_it_was_asked_for() -> None:
     assert step(State.IN_DOUBT, ABSENT, IDEMPOTENT).state is State.IN_DOUBT
 
 
+@pytest.mark.parametrize("repeat", list(Repeat))
+@pytest.mark.parametrize(
+    ("outcome", "becomes"),
+    [(REFUSED, State.FAILED), (DEFERRED, State.DEFERRED), (HELD, State.HELD)],
+)
+def test_bytes_that_could_not_be_made_leave_no_doubt(
+    outcome: Outcome, becomes: State, repeat: Repeat
+) -> None:
+    assert step(State.SEALED, outcome, repeat, PREPARE).state is becomes
+    assert step(State.IN_DOUBT, outcome, repeat, PREPARE).state is State.IN_DOUBT
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(ALL), st.sampled_from([DEPOSIT, RECONCILE])), max_size=30),
     st.sampled_from(list(Repeat)),
+    st.booleans(),
 )
 def test_no_sequence_of_outcomes_resends_blindly_or_fails_out_of_doubt(
-    history: list[tuple[Outcome | Absent, str]], repeat: Repeat
+    history: list[tuple[Outcome | Absent, str]], repeat: Repeat, asks: bool
 ) -> None:
     state, maybe_stored = State.SEALED, False
     for outcome, called in history:
@@ -136,12 +230,12 @@ def test_no_sequence_of_outcomes_resends_blindly_or_fails_out_of_doubt(
             state = State.SEALED  # its mailbox was mended; nothing had been sent
         if state.final:
             break
-        allowed = transition.operation(state, repeat)
+        allowed = transition.operation(state, policy(repeat, asks=asks))
         if allowed is None or (called != allowed):
             continue
         if called == DEPOSIT and maybe_stored:
             assert repeat is IDEMPOTENT
-        made = step(state, outcome, repeat, called)
+        made = step(state, outcome, policy(repeat, asks=asks), called)
         proves_absence = called == RECONCILE or repeat is IDEMPOTENT
         if made.state is State.FAILED:
             assert isinstance(outcome, Refused)
@@ -167,7 +261,8 @@ def test_no_deadline_runs_and_no_attempt_is_made_elsewhere(state: State) -> None
         step(state, DEPOSITED, IDEMPOTENT)
 
 
-def test_only_what_may_be_sent_is_looked_for() -> None:
-    assert transition.depositable(NEITHER) == (State.SEALED, State.DEFERRED)
-    assert transition.depositable(QUERYABLE) == (State.SEALED, State.DEFERRED)
-    assert transition.depositable(IDEMPOTENT) == (State.SEALED, State.DEFERRED, State.IN_DOUBT)
+def test_only_what_may_be_called_is_looked_for() -> None:
+    always = (State.SEALED, State.DEFERRED)
+    assert transition.workable(policy(NEITHER)) == always
+    assert transition.workable(policy(QUERYABLE)) == (*always, State.PENDING, State.IN_DOUBT)
+    assert transition.workable(policy(IDEMPOTENT)) == (*always, State.IN_DOUBT)

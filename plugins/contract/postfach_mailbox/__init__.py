@@ -46,8 +46,26 @@ The hub runs it in a process of its own, gives it only its own settings, and cal
 threads. `hooks` says what each operation means, `outcomes` what to answer and when.
 """
 
-from postfach_mailbox.capabilities import CONTRACT_VERSION, Capabilities, Repeat
-from postfach_mailbox.hooks import Keep, KeepFailed, MailboxHooks, PluginHooks, hookimpl
+from postfach_mailbox.capabilities import Capabilities, Repeat
+from postfach_mailbox.checking import (
+    CheckCapabilities,
+    Objected,
+    Passed,
+    Submission,
+    Undecided,
+    Verdict,
+)
+from postfach_mailbox.hooks import (
+    CheckHooks,
+    CheckPluginHooks,
+    Keep,
+    KeepFailed,
+    MailboxHooks,
+    ObserverHooks,
+    ObserverPluginHooks,
+    PluginHooks,
+    hookimpl,
+)
 from postfach_mailbox.notice import (
     Acknowledged,
     AddressData,
@@ -61,6 +79,7 @@ from postfach_mailbox.notice import (
     NoticeData,
     StatusUpdate,
 )
+from postfach_mailbox.observing import NoticeEvent, Observed, ObserverCapabilities
 from postfach_mailbox.outcomes import (
     Absent,
     Account,
@@ -79,6 +98,7 @@ from postfach_mailbox.outcomes import (
     Unknown,
 )
 from postfach_mailbox.settings import HubPath, Settings
+from postfach_mailbox.version import CONTRACT_VERSION
 
 __all__ = [
     "CONTRACT_VERSION",
@@ -88,6 +108,9 @@ __all__ = [
     "AddressData",
     "AuthorData",
     "Capabilities",
+    "CheckCapabilities",
+    "CheckHooks",
+    "CheckPluginHooks",
     "CodeData",
     "Collected",
     "Deferred",
@@ -104,7 +127,14 @@ __all__ = [
     "KeepFailed",
     "MailboxHooks",
     "NoticeData",
+    "NoticeEvent",
+    "Objected",
+    "Observed",
+    "ObserverCapabilities",
+    "ObserverHooks",
+    "ObserverPluginHooks",
     "Outcome",
+    "Passed",
     "Pending",
     "PluginHooks",
     "Prepared",
@@ -115,6 +145,9 @@ __all__ = [
     "Repeat",
     "Settings",
     "StatusUpdate",
+    "Submission",
+    "Undecided",
     "Unknown",
+    "Verdict",
     "hookimpl",
 ]

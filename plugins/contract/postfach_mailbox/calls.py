@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from typing import BinaryIO, cast
 
 from postfach_mailbox import cipher
+from postfach_mailbox.checking import Submission, Undecided
 from postfach_mailbox.frames import (
     ALLOWED,
     AnswerValue,
     Call,
+    CheckPayload,
     DepositPayload,
     Failed,
     Inline,
+    ObservePayload,
     Operation,
     PreparePayload,
     ReconcilePayload,
@@ -57,6 +60,8 @@ def perform(loaded: Loaded, call: Call, fds: Sequence[int], keep: Keep) -> Answe
     try:
         arguments = _arguments(call, fds, keep)
     except cipher.Damaged:
+        if call.operation not in SENDING:
+            return _unusable(call.operation, "PAYLOAD_DAMAGED", "stored content is damaged")
         # Not Held: that concerns the mailbox, and would stop it for all; this is one notice's.
         return Deferred(reason=Reason(code="PAYLOAD_DAMAGED", text="stored content is damaged"))
     except (KeyError, OSError, ValueError) as error:
@@ -76,7 +81,17 @@ def _answer(operation: Operation, found: object) -> AnswerValue:
     if type(found) not in ALLOWED[operation]:  # not isinstance: a subclass may hold anything
         text = f"{operation.value} returned {type(found).__name__[:100]}"
         return _unusable(operation, "CONTRACT_VIOLATION", text)
-    return cast("AnswerValue", found)
+    answer = cast("AnswerValue", found)
+    try:  # a model can be made, or changed, past its own rules: a deposit without evidence
+        return type(answer).model_validate(answer.model_dump(warnings=False))
+    except Exception as error:  # noqa: BLE001  # what stands in the fields is foreign
+        text = f"{operation.value} returned a {answer.kind} that breaks the contract"
+        return _unusable(operation, "CONTRACT_VIOLATION", f"{text}: {type(error).__name__}")
+
+
+def too_long(operation: Operation) -> AnswerValue:
+    """Return what stands for an answer that is longer than a frame may be."""
+    return _unusable(operation, "CONTRACT_VIOLATION", f"{operation.value} returned too much")
 
 
 def _unusable(operation: Operation, code: str, text: str) -> AnswerValue:
@@ -84,6 +99,8 @@ def _unusable(operation: Operation, code: str, text: str) -> AnswerValue:
     reason = Reason(code=code, text=text[:500])
     if operation in SENDING:
         return Unknown(reason=reason)
+    if operation is Operation.CHECK:
+        return Undecided(reason=reason)
     if operation is Operation.HEALTH:
         return Health(status="down", text=reason.text)
     return Failed(reason=reason)
@@ -107,6 +124,10 @@ def _arguments(call: Call, fds: Sequence[int], keep: Keep) -> dict[str, object]:
             return {"notice": payload.notice}
         case Operation.SET_STATUS, StatusPayload():
             return {"update": payload.update}
+        case Operation.CHECK, CheckPayload():
+            return {"submission": submission(payload, fds, call.deadline)}
+        case Operation.OBSERVE, ObservePayload():
+            return {"events": payload.events}
         case Operation.HEALTH, None:
             return {}
         case _, TextPayload():
@@ -119,28 +140,42 @@ def delivery(payload: DepositPayload, fds: Sequence[int], deadline: float) -> De
 
     Each stored blob's first read checks that it is whole, when the plugin opens it.
     """
-
-    def document(facts: DocumentData, source: Source) -> DeliveryDocument:
-        size = len(source.data) if isinstance(source, Inline) else source.size
-        if size != facts.size:
-            raise ValueError("size of a document and of its source differ")
-        opener = functools.partial(_open, source, fds, payload.dek)
-        return DeliveryDocument(facts=facts, opener=opener)
-
     prepared = None
     if payload.prepared is not None:
         with _open(payload.prepared, fds, payload.dek) as stream:
             prepared = stream.read(PREPARED_MAX)
-    pairs = zip(payload.notice.documents, payload.sources, strict=True)
     return Delivery(
         key=payload.key,
         notice=payload.notice,
-        documents=tuple(document(facts, source) for facts, source in pairs),
-        sealed_notice=document(payload.sealed_notice, payload.sealed_notice_source),
+        documents=_documents(payload, fds),
+        sealed_notice=_document(
+            payload.sealed_notice, payload.sealed_notice_source, fds, payload.dek
+        ),
         prepared=prepared,
         attempt=payload.attempt,
         deadline=deadline,
     )
+
+
+def submission(payload: CheckPayload, fds: Sequence[int], deadline: float) -> Submission:
+    """Return what a check's `check` gets. Raises ValueError."""
+    return Submission(notice=payload.notice, documents=_documents(payload, fds), deadline=deadline)
+
+
+def _documents(
+    payload: DepositPayload | CheckPayload, fds: Sequence[int]
+) -> tuple[DeliveryDocument, ...]:
+    pairs = zip(payload.notice.documents, payload.sources, strict=True)
+    return tuple(_document(facts, source, fds, payload.dek) for facts, source in pairs)
+
+
+def _document(
+    facts: DocumentData, source: Source, fds: Sequence[int], dek: bytes
+) -> DeliveryDocument:
+    size = len(source.data) if isinstance(source, Inline) else source.size
+    if size != facts.size:
+        raise ValueError("size of a document and of its source differ")
+    return DeliveryDocument(facts=facts, opener=functools.partial(_open, source, fds, dek))
 
 
 def _open(source: Source, fds: Sequence[int], dek: bytes) -> BinaryIO:

@@ -13,8 +13,7 @@ from pydantic import AfterValidator, Field
 from postfach_mailbox.address import check_pattern
 from postfach_mailbox.notice import AssuranceLevel, LegalBasis
 from postfach_mailbox.outcomes import Frozen
-
-CONTRACT_VERSION = "1.0"
+from postfach_mailbox.version import FIRST_VERSION, VERSION_PATTERN
 
 
 class Repeat(StrEnum):
@@ -45,7 +44,7 @@ class Capabilities(Frozen):
     in_flight: calls at once that suit the mailbox, as a hint; hub.toml decides
     """
 
-    contract: str = Field(default=CONTRACT_VERSION, pattern=r"^1\.[0-9]{1,3}$")
+    contract: str = Field(default=FIRST_VERSION, pattern=VERSION_PATTERN)
     scheme: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
     address_pattern: Annotated[str, Field(max_length=1000), AfterValidator(check_pattern)]
     address_normal_form: Literal["exact", "lower"] = "exact"

@@ -6,7 +6,7 @@ that calls, and acknowledgements of `keep`, come in while all others work.
 
 Crash safety: it dies with its hub (PR_SET_PDEATHSIG, and the end of the socket), and begins nothing
 after a call's deadline; what it was doing is then unknown to the hub, never lost.
-Security: no core dumps, bounded memory, nothing inherited but the socket.
+Security: nothing inherited but the socket; the hub confines the process before this runs.
 """
 
 import ctypes
@@ -18,7 +18,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from postfach_mailbox import calls
 from postfach_mailbox.frames import (
@@ -38,7 +37,7 @@ from postfach_mailbox.outcomes import Frozen
 from postfach_mailbox.wire import Broken, Inbox, pack
 
 PR_SET_PDEATHSIG = 1
-NICE = 5  # lower weight than the hub's own stages
+STACK_LEAST, STACK_MOST = 256 * 1024, 2 * 1024**2  # bytes
 HEALTH_PLACES = 1  # threads beyond `in_flight`, so that health is answered while all others hang
 
 
@@ -65,7 +64,7 @@ class Hub:
         return self._inbox.take(call.fds)
 
     def send(self, frame: Frozen) -> None:
-        """Send a frame whole. Raises OSError when the hub is gone."""
+        """Send a frame whole. Raises OSError when the hub is gone, ValueError if it is too long."""
         data = pack(frame)
         with self._sending:
             self._connection.sendall(data)
@@ -96,15 +95,15 @@ def die_with(parent: int) -> None:
         os._exit(0)
 
 
-def restrict(memory: int | None) -> None:
-    """Bound what the process may take; open files up to the hard limit, as calls bring theirs."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if memory is not None:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    with suppress(OSError):  # only a courtesy; a container may forbid it
-        os.nice(NICE)
+def small_stacks(in_flight: int) -> None:
+    """Have the threads of `in_flight` calls fit into the address space that the process may take.
+
+    A stack counts wholly, used or not; of a quarter of the space each call has its share.
+    """
+    space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    share = STACK_MOST if space == resource.RLIM_INFINITY else space // 4 // (in_flight + 1)
+    size = min(STACK_MOST, max(STACK_LEAST, share))
+    threading.stack_size(size - size % resource.getpagesize())
 
 
 def serve(hub: Hub, loaded: Loaded, in_flight: int, waiting: list[ToChild]) -> None:
@@ -129,7 +128,10 @@ def _carry_out(hub: Hub, loaded: Loaded, call: Call, fds: tuple[int, ...]) -> No
         for fd in fds:
             os.close(fd)
     try:
-        hub.send(Answer(id=call.id, value=value))
+        try:
+            hub.send(Answer(id=call.id, value=value))
+        except ValueError:
+            hub.send(Answer(id=call.id, value=calls.too_long(call.operation)))
     except OSError:  # the hub is gone, or the plugin closed the socket: no call can end any more
         os._exit(1)
 
@@ -153,7 +155,7 @@ def main(arguments: list[str]) -> int:
     if (first := _first(hub)) is None:
         return 0
     start, rest = first
-    restrict(start.memory)
+    small_stacks(start.in_flight)
     try:
         loaded = load(start)
     except StartRefused as error:

@@ -12,19 +12,14 @@ a path of the vault or the database. Each side checks every frame and ends the c
 that does not belong there.
 """
 
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 
 from postfach_mailbox.capabilities import Capabilities
-from postfach_mailbox.notice import (
-    Acknowledged,
-    Collected,
-    DocumentData,
-    NoticeData,
-    StatusUpdate,
-)
+from postfach_mailbox.checking import CheckCapabilities, Objected, Passed, Undecided
+from postfach_mailbox.notice import Acknowledged, Collected
+from postfach_mailbox.observing import Observed, ObserverCapabilities
 from postfach_mailbox.outcomes import (
     Absent,
     Account,
@@ -40,108 +35,64 @@ from postfach_mailbox.outcomes import (
     Refused,
     Unknown,
 )
+from postfach_mailbox.payloads import (
+    INLINE_MAX,
+    KEY_PATTERN,
+    CheckPayload,
+    DepositPayload,
+    Inline,
+    ObservePayload,
+    Operation,
+    Payload,
+    PreparePayload,
+    ReconcilePayload,
+    Source,
+    StatusPayload,
+    Stored,
+    TextPayload,
+)
+from postfach_mailbox.version import CONTRACT_VERSION
 
-INLINE_MAX = 64 * 1024  # bytes of plain content that travel inside a frame
-KEY_PATTERN = r"^[0-9a-f]{64}$"
-
-
-class Operation(StrEnum):
-    """What the hub may ask of a mailbox."""
-
-    DEPOSIT = "deposit"
-    RECONCILE = "reconcile"
-    HEALTH = "health"
-    ACCOUNT = "account"
-    PREPARE = "prepare"
-    SET_STATUS = "set_status"
-    COLLECT = "collect"
-    ACKNOWLEDGE = "acknowledge"
-    WITHDRAW = "withdraw"
-
-
-class Inline(Frozen):
-    """Content inside the frame, in clear: small, and only between hub and child."""
-
-    kind: Literal["inline"] = "inline"
-    data: bytes = Field(max_length=INLINE_MAX, repr=False)
-
-
-class Stored(Frozen):
-    """Content in the vault: a stretch of ciphertext behind one of the call's descriptors.
-
-    fd: index into the call's descriptors
-    offset, length: the stretch of ciphertext, bytes
-    size: plain bytes
-    context: what the ciphertext is bound to (cipher.py)
-    """
-
-    kind: Literal["stored"] = "stored"
-    fd: int = Field(ge=0, le=252)
-    offset: int = Field(ge=0)
-    length: int = Field(ge=0)
-    size: int = Field(ge=0)
-    context: bytes
-
-
-Source = Annotated[Inline | Stored, Field(discriminator="kind")]
-
-
-class DepositPayload(Frozen):
-    """What `deposit` needs; `sources` has one entry for each document, in their order.
-
-    dek: the notice's own key, 32 bytes, for all Stored sources
-    """
-
-    kind: Literal["deposit"] = "deposit"
-    key: str = Field(pattern=KEY_PATTERN)
-    notice: NoticeData
-    sources: tuple[Source, ...]
-    sealed_notice: DocumentData
-    sealed_notice_source: Source
-    prepared: Source | None = None
-    dek: bytes = Field(min_length=32, max_length=32, repr=False)
-    attempt: int = Field(ge=1)
-
-    @model_validator(mode="after")
-    def _one_source_each(self) -> "DepositPayload":
-        if len(self.sources) != len(self.notice.documents):
-            raise ValueError("sources and documents differ in number")
-        return self
-
-
-class PreparePayload(Frozen):
-    """What `prepare` needs: documents by digest, never inside."""
-
-    kind: Literal["prepare"] = "prepare"
-    notice: NoticeData
-
-
-class ReconcilePayload(Frozen):
-    """What `reconcile` needs; `reference` is what `keep` or Pending named, where there was one."""
-
-    kind: Literal["reconcile"] = "reconcile"
-    key: str = Field(pattern=KEY_PATTERN)
-    reference: Reference | None = None
-
-
-class TextPayload(Frozen):
-    """The one text of `account` (address), `collect` (cursor), `acknowledge`, `withdraw` (id)."""
-
-    kind: Literal["text"] = "text"
-    text: str | None = None
-
-
-class StatusPayload(Frozen):
-    """What `set_status` needs."""
-
-    kind: Literal["status"] = "status"
-    update: StatusUpdate
-
-
-Payload = Annotated[
-    DepositPayload | PreparePayload | ReconcilePayload | TextPayload | StatusPayload,
-    Field(discriminator="kind"),
+__all__ = [
+    "ALLOWED",
+    "INLINE_MAX",
+    "KEY_PATTERN",
+    "OUTCOMES",
+    "TO_CHILD",
+    "TO_HUB",
+    "Answer",
+    "AnswerValue",
+    "Call",
+    "CheckPayload",
+    "DepositPayload",
+    "Described",
+    "Failed",
+    "Group",
+    "Inline",
+    "KeepAck",
+    "Kept",
+    "ObservePayload",
+    "Operation",
+    "Payload",
+    "PreparePayload",
+    "ReconcilePayload",
+    "Source",
+    "Start",
+    "StartFailed",
+    "Started",
+    "StatusPayload",
+    "Stored",
+    "TextPayload",
+    "ToChild",
+    "ToHub",
+    "plain_config",
 ]
+
+Group = Literal["postfach.mailboxes", "postfach.checks", "postfach.observers"]
+"""The group of a plugin's entry point: what kind of plugin it is."""
+
+Described = Capabilities | CheckCapabilities | ObserverCapabilities
+"""What a plugin says of itself, by its kind."""
 
 
 class Failed(Frozen):
@@ -164,6 +115,10 @@ AnswerValue = (
     | Prepared
     | Collected
     | Acknowledged
+    | Passed
+    | Objected
+    | Undecided
+    | Observed
     | Failed
 )
 """Everything that a call can end in."""
@@ -179,31 +134,38 @@ ALLOWED: dict[Operation, tuple[type[Frozen], ...]] = {
     Operation.PREPARE: (Prepared, Refused, Failed),
     Operation.COLLECT: (Collected, Failed),
     Operation.ACKNOWLEDGE: (Acknowledged, Failed),
+    Operation.CHECK: (Passed, Objected, Undecided),
+    Operation.OBSERVE: (Observed, Failed),
 }
 """What each operation may end in; anything else breaks the protocol."""
 
 
 class Start(Frozen):
-    """The first frame: what to load, and with what settings.
+    """The first frame: what to load, and with what settings. Fields of a newer hub are passed over.
 
-    entry_point: name in the group `postfach.mailboxes`
+    contract: the hub's version of the contract; the child's must be the same
+    group: of the entry point; entry_point: its name there
+    record: `sha256:<hex>` that the distribution's RECORD must have; None: not looked at
     base: folder of hub.toml, from which relative paths of `config` count
     in_flight: calls at once
-    memory: address space of the child in bytes
     """
 
+    model_config = ConfigDict(extra="ignore")
+
     kind: Literal["start"] = "start"
+    contract: str = CONTRACT_VERSION
+    group: Group = "postfach.mailboxes"
     distribution: str
     version: str
     entry_point: str
+    record: str | None = None
     config: dict[str, JsonValue] = Field(repr=False)
     base: str
     in_flight: int = Field(ge=1, le=1024)
-    memory: int | None = None
 
 
 class Call(Frozen):
-    """One thing asked of the mailbox."""
+    """One thing asked of the plugin."""
 
     kind: Literal["call"] = "call"
     id: int
@@ -221,15 +183,15 @@ class KeepAck(Frozen):
 
 
 class Started(Frozen):
-    """The mailbox is loaded; `operations` are those it implements."""
+    """The plugin is loaded; `operations` are those it implements."""
 
     kind: Literal["started"] = "started"
-    capabilities: Capabilities
+    capabilities: Described
     operations: tuple[Operation, ...]
 
 
 class StartFailed(Frozen):
-    """The mailbox cannot be used as it is configured or installed."""
+    """The plugin cannot be used as it is configured or installed."""
 
     kind: Literal["start-failed"] = "start-failed"
     reason: str

@@ -1,13 +1,14 @@
-"""The hooks: what a plugin's module offers, and what its mailbox class implements.
+"""The hooks: what a plugin's module offers, and what its class implements.
 
-A plugin's module has one marked function, `postfach_mailbox`, which returns the mailbox class. The
-class has a nested model `Config` and the four required methods `__init__`, `capabilities`,
-`deposit` and `health`; the others are for mailboxes that can do more. A method may leave out
+The module of a mailbox plugin has one marked function, `postfach_mailbox`, which returns the
+mailbox class; a check's has `postfach_check`, an observer's `postfach_observer`. Each class has a
+nested model `Config` and its required methods: `__init__`, `capabilities`, `health`, and `deposit`,
+`check` or `observe`; the others of a mailbox are for those that can do more. A method may leave out
 arguments that it does not need; that, and new arguments with new versions, is how old plugins stay
 valid. Every public method of the class must be one of these operations: a misspelt one is refused
 at start instead of never being called. Name your own methods with a leading underscore.
 
-Calls come in several threads at once, up to `in_flight`.
+Calls come in several threads at once, up to `in_flight`; to an observer one at a time.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Protocol
 import pluggy
 
 from postfach_mailbox.capabilities import Capabilities
+from postfach_mailbox.checking import CheckCapabilities, Submission, Verdict
 from postfach_mailbox.notice import (
     Acknowledged,
     Collected,
@@ -23,6 +25,7 @@ from postfach_mailbox.notice import (
     NoticeData,
     StatusUpdate,
 )
+from postfach_mailbox.observing import NoticeEvent, Observed, ObserverCapabilities
 from postfach_mailbox.outcomes import Account, Health, Outcome, Reconciled, Refused
 
 PROJECT = "postfach"
@@ -41,11 +44,27 @@ class KeepFailed(Exception):
 
 
 class PluginHooks(Protocol):
-    """What a plugin's module implements, marked with `hookimpl`."""
+    """What a mailbox plugin's module implements, marked with `hookimpl`."""
 
     @hookspec(firstresult=True)
     def postfach_mailbox(self) -> type:
         """Return the mailbox class."""
+
+
+class CheckPluginHooks(Protocol):
+    """What the module of a check plugin implements, marked with `hookimpl`."""
+
+    @hookspec(firstresult=True)
+    def postfach_check(self) -> type:
+        """Return the check's class."""
+
+
+class ObserverPluginHooks(Protocol):
+    """What the module of an observer plugin implements, marked with `hookimpl`."""
+
+    @hookspec(firstresult=True)
+    def postfach_observer(self) -> type:
+        """Return the observer's class."""
 
 
 class MailboxHooks(Protocol):
@@ -101,3 +120,39 @@ class MailboxHooks(Protocol):
     @hookspec(firstresult=True)
     def withdraw(self, reference: str) -> Outcome:
         """End a provision for retrieval (41 (2a) VwVfG)."""
+
+
+class CheckHooks(Protocol):
+    """What a check's class implements, as a mailbox's class does."""
+
+    @hookspec(firstresult=True)
+    def capabilities(self) -> CheckCapabilities:
+        """Return the check's own description; no network. Asked once, at start."""
+
+    @hookspec(firstresult=True)
+    def check(self, submission: Submission) -> Verdict:
+        """Look at a drop before it is taken, and say whether anything is against it.
+
+        May be asked about the same drop more than once. An exception, a wrong type and a passed
+        deadline count as Undecided.
+        """
+
+    @hookspec(firstresult=True)
+    def health(self) -> Health:
+        """Say whether the check can be used; over the network, where there is one."""
+
+
+class ObserverHooks(Protocol):
+    """What an observer's class implements, as a mailbox's class does."""
+
+    @hookspec(firstresult=True)
+    def capabilities(self) -> ObserverCapabilities:
+        """Return the observer's own description; no network. Asked once, at start."""
+
+    @hookspec(firstresult=True)
+    def observe(self, events: tuple[NoticeEvent, ...]) -> Observed:
+        """Take note of events, oldest first, one call at a time; all of them, or raise."""
+
+    @hookspec(firstresult=True)
+    def health(self) -> Health:
+        """Say whether the observer can be used."""

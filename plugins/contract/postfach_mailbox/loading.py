@@ -1,7 +1,7 @@
-"""Load the one plugin that hub.toml names, in the mailbox's own process.
+"""Load the one plugin that hub.toml names, in its own process.
 
 pluggy's defaults are not safe here (a misspelt hook is never called, the first of two distributions
-with one name wins in silence), so: one manager for one mailbox, exactly one entry point of the
+with one name wins in silence), so: one manager for one plugin, exactly one entry point of the
 named distribution and version, unknown hooks refused.
 
 Errors: StartRefused, and nothing else, whatever the plugin's code does while it is loaded.
@@ -9,27 +9,31 @@ Errors: StartRefused, and nothing else, whatever the plugin's code does while it
 
 import inspect
 import re
+import sys
 import traceback
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 from pydantic import BaseModel, ValidationError
 
+from postfach_mailbox import record
 from postfach_mailbox.capabilities import Capabilities
-from postfach_mailbox.frames import Operation, Start
-from postfach_mailbox.hooks import PROJECT, MailboxHooks, PluginHooks
+from postfach_mailbox.frames import Described, Operation, Start
+from postfach_mailbox.hooks import PROJECT
+from postfach_mailbox.kinds import KINDS, Kind
+from postfach_mailbox.version import CONTRACT_VERSION, fits
 
 if TYPE_CHECKING:
     from pluggy import HookimplOpts
 
-GROUP = "postfach.mailboxes"
-REQUIRED = ("capabilities", "deposit", "health")
+NAMED = 5  # files that a message names, of those that changed
 
 
 class StartRefused(Exception):
-    """The mailbox cannot be used so: what is wrong, and what to do."""
+    """The plugin cannot be used so: what is wrong, and what to do."""
 
     def __init__(self, reason: str, fix: str) -> None:
         super().__init__(f"{reason}. {fix}")
@@ -37,16 +41,16 @@ class StartRefused(Exception):
 
 
 class Loaded:
-    """A mailbox, ready to be called: its hooks and what it said about itself."""
+    """A plugin, ready to be called: its hooks and what it said about itself."""
 
     def __init__(
-        self, hooks: pluggy.HookRelay, capabilities: Capabilities, operations: tuple[Operation, ...]
+        self, hooks: pluggy.HookRelay, capabilities: Described, operations: tuple[Operation, ...]
     ) -> None:
         self.hooks, self.capabilities, self.operations = hooks, capabilities, operations
 
 
 class _Hooks(pluggy.PluginManager):
-    """Takes marked functions of the module, and every public method of the mailbox."""
+    """Takes marked functions of the module, and every public method of the class."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> "HookimplOpts | None":
         """Return pluggy's options where `plugin.name` is a hook, else None."""
@@ -70,7 +74,13 @@ METHODS = (type(_Hooks.parse_hookimpl_opts), staticmethod, classmethod)
 
 
 def load(start: Start) -> Loaded:
-    """Return the mailbox that `start` names, made with its settings. Raises StartRefused."""
+    """Return the plugin that `start` names, made with its settings. Raises StartRefused."""
+    if start.contract != CONTRACT_VERSION:
+        raise StartRefused(
+            f"its Python has version {CONTRACT_VERSION} of the contract, the hub has"
+            f" {start.contract}",
+            "Install the hub's version of postfach-mailbox there",
+        )
     entry = _entry_point(start)
     try:
         return _load(entry, start)
@@ -113,7 +123,7 @@ def _entry_point(start: Start) -> metadata.EntryPoint:
     wanted = (_canonical(start.distribution), start.version)
     found = [
         entry
-        for entry in metadata.entry_points(group=GROUP, name=start.entry_point)
+        for entry in metadata.entry_points(group=start.group, name=start.entry_point)
         if entry.dist and (_canonical(entry.dist.name), entry.dist.version) == wanted
     ]
     if len(found) != 1:
@@ -122,32 +132,53 @@ def _entry_point(start: Start) -> metadata.EntryPoint:
             f" {start.version} are installed; there must be one",
             "Install exactly that version, then start again",
         )
+    if start.record is not None and found[0].dist is not None:
+        _see_unaltered(found[0].dist, start.record)
     return found[0]
 
 
+def _see_unaltered(distribution: metadata.Distribution, wanted: str) -> None:
+    """Raise StartRefused unless RECORD is the wanted one, and each file as it says."""
+    # Bytecode beside the sources is not as RECORD says by any hash: none of it is loaded.
+    sys.pycache_prefix = str(Path.cwd() / "bytecode")
+    found = record.digest(distribution)
+    if found != wanted:
+        raise StartRefused(
+            f"its RECORD is {found or 'not there'}, hub.toml names {wanted}",
+            "See what was installed; if it is what you want, change `record` in hub.toml",
+        )
+    if changed := record.altered(distribution):
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        raise StartRefused(
+            f"changed files: {', '.join(changed[:NAMED])}{more}",
+            f"Reinstall {distribution.name}, and find out who changed them",
+        )
+
+
 def _load(entry: metadata.EntryPoint, start: Start) -> Loaded:
+    kind = KINDS[start.group]
     manager = _Hooks(PROJECT)
-    manager.add_hookspecs(PluginHooks)
+    manager.add_hookspecs(kind.module_hooks)
     module = entry.load()
     if not isinstance(module, ModuleType):
         raise StartRefused("its entry point names no module", "Name the module, without a colon")
     manager.register(module)
     manager.check_pending()
-    mailbox_class = manager.hook.postfach_mailbox()
-    if not isinstance(mailbox_class, type):
+    plugin_class = getattr(manager.hook, kind.hook)()
+    if not isinstance(plugin_class, type):
         raise StartRefused(
-            "its module has no hook `postfach_mailbox` that returns a class",
+            f"its module has no hook `{kind.hook}` that returns a class",
             "Mark the function with `hookimpl`",
         )
-    mailbox = mailbox_class(_config(mailbox_class, start))
-    manager.add_hookspecs(MailboxHooks)
-    manager.register(mailbox)
+    plugin = plugin_class(_config(plugin_class, kind, start))
+    manager.add_hookspecs(kind.class_hooks)
+    manager.register(plugin)
     manager.check_pending()
-    return _checked(manager.hook)
+    return _checked(manager.hook, kind)
 
 
-def _config(mailbox_class: Any, start: Start) -> BaseModel:
-    model = getattr(mailbox_class, "Config", None)
+def _config(plugin_class: Any, kind: Kind, start: Start) -> BaseModel:
+    model = getattr(plugin_class, "Config", None)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise StartRefused("its class has no model `Config`", "Derive one from Settings")
     if model.model_config.get("extra") != "forbid" or not model.model_config.get("frozen"):
@@ -160,19 +191,36 @@ def _config(mailbox_class: Any, start: Start) -> BaseModel:
             f"config.{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
             for each in error.errors(include_input=False, include_url=False, include_context=False)
         ]
-        raise StartRefused("; ".join(found), "Correct the mailbox's table in hub.toml") from error
+        raise StartRefused(
+            "; ".join(found), f"Correct the {kind.name}'s table in hub.toml"
+        ) from error
 
 
-def _checked(hooks: pluggy.HookRelay) -> Loaded:
+def _checked(hooks: pluggy.HookRelay, kind: Kind) -> Loaded:
     """Check that the class can do what the contract requires and its capabilities promise."""
-    known = {each.value for each in Operation} | {"capabilities"}
-    offered = {name for name in known if getattr(hooks, name).get_hookimpls()}
-    missing = [name for name in REQUIRED if name not in offered]
-    if missing:
+    names = ("capabilities", *(each.value for each in kind.operations))
+    offered = {name for name in names if getattr(hooks, name).get_hookimpls()}
+    needed = ("capabilities", *(each.value for each in kind.required))
+    if missing := [name for name in needed if name not in offered]:
         raise StartRefused(f"its class lacks {', '.join(missing)}", "Write these methods")
     capabilities = hooks.capabilities()
-    if type(capabilities) is not Capabilities:
-        raise StartRefused("capabilities() returned something else", "Return Capabilities")
+    if type(capabilities) is not kind.capabilities:
+        raise StartRefused(
+            "capabilities() returned something else", f"Return {kind.capabilities.__name__}"
+        )
+    if not fits(capabilities.contract):
+        raise StartRefused(
+            f"it is written for version {capabilities.contract} of the contract, the hub has"
+            f" {CONTRACT_VERSION}",
+            "Install a version of the plugin for this hub, or another hub",
+        )
+    if isinstance(capabilities, Capabilities):
+        _see_promises_kept(capabilities, offered)
+    operations = tuple(each for each in kind.operations if each in offered)
+    return Loaded(hooks, capabilities, operations)
+
+
+def _see_promises_kept(capabilities: Capabilities, offered: set[str]) -> None:
     promised = {
         Operation.PREPARE: capabilities.prepares,
         Operation.RECONCILE: capabilities.repeat == "QUERYABLE" or capabilities.confirms == "later",
@@ -186,4 +234,3 @@ def _checked(hooks: pluggy.HookRelay) -> Loaded:
             f"its capabilities promise {', '.join(unkept)}, which its class lacks",
             "Write these methods, or promise less",
         )
-    return Loaded(hooks, capabilities, tuple(each for each in Operation if each in offered))

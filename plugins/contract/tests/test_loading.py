@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from postfach_mailbox.capabilities import Capabilities
 from postfach_mailbox.frames import Operation, Start
 from postfach_mailbox.loading import StartRefused, load
 
@@ -88,6 +89,7 @@ def refused(site: Site, text: str) -> str:
 def test_a_good_plugin_is_loaded_with_its_settings(site: Site) -> None:
     site.install(GOOD)
     loaded = load(start())
+    assert isinstance(loaded.capabilities, Capabilities)
     assert loaded.capabilities.scheme == "some"
     assert set(loaded.operations) == {Operation.DEPOSIT, Operation.HEALTH}
     # `deposit` takes no `keep` here: arguments that are not needed may be left out
@@ -176,4 +178,4 @@ def test_another_version_than_the_named_one_is_not_loaded(site: Site) -> None:
 def test_a_second_distribution_with_the_same_entry_point_does_not_win(site: Site) -> None:
     site.install("raise SystemExit('must not run')", name="evil", version="1.0")
     site.install(GOOD)
-    assert load(start()).capabilities.scheme == "some"
+    assert load(start()).operations

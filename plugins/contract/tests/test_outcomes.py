@@ -143,7 +143,10 @@ def test_a_type_is_taken_without_regard_to_case_and_parameters() -> None:
     assert capabilities().takes("image/png")
 
 
-def test_a_contract_of_another_major_version_is_refused() -> None:
-    assert capabilities(contract="1.7").contract == "1.7"
+@pytest.mark.parametrize("version", ["1", "1.0.0", "one.two", "1.0000", ""])
+def test_a_contract_that_is_no_version_is_refused(version: str) -> None:
+    assert (
+        capabilities(contract="2.0").contract == "2.0"
+    )  # refused by the loader, with both numbers
     with pytest.raises(ValidationError):
-        capabilities(contract="2.0")
+        capabilities(contract=version)

@@ -1,47 +1,17 @@
-"""Which mailboxes there are, whose mailbox an address is, and whether a notice fits it.
+"""Whose mailbox an address is, and whether a notice fits it.
 
-Plugins are found by their installed metadata and never imported here. Recognising and checking are
-pure: they work from the capabilities that a mailbox told once, also while it is down, so that what
-it cannot take is refused at intake and not after days of retries.
+Pure: works from the capabilities that a mailbox told once, also while it is down, so that what it
+cannot take is refused at intake and not after days of retries.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from importlib import metadata
-from typing import Protocol
 
-from hub.errors import ConfigError, HubError, NoticeRefused, RefusalClass
+from hub.errors import HubError, NoticeRefused, RefusalClass
 from hub.model import AssuranceLevel, MailboxAddress, Notice
 from postfach_mailbox.capabilities import Capabilities
 
-GROUP = "postfach.mailboxes"
 INVALID_COMBINATION, TOO_LARGE, PROFILE_VIOLATED, UNKNOWN_ID = "9022", "9023", "9052", "9070"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
-    """A mailbox's plugin as it is installed; the child loads exactly this."""
-
-    name: str
-    distribution: str
-    version: str
-    entry_point: str
-
-
-class Wanted(Protocol):
-    """What is needed of a mailbox's table in hub.toml."""
-
-    @property
-    def plugin(self) -> str:
-        """The entry point."""
-        ...
-
-    @property
-    def pin(self) -> str | None:
-        """`distribution==version`, or None."""
-        ...
 
 
 class NotYetKnown(HubError):
@@ -59,54 +29,6 @@ class NotYetKnown(HubError):
             fix=f"Start {', '.join(mailboxes)}; hub doctor says what keeps it",
         )
         self.mailboxes = mailboxes
-
-
-def find(name: str, config: Wanted) -> Installed:
-    """Return the installed plugin of mailbox `name`; imports nothing of it.
-
-    Raises ConfigError where it is not installed, installed twice, or not the pinned one.
-    """
-    where = f"hub.toml: mailboxes.{name}.plugin"
-    found = {
-        (_canonical(entry.dist.name), entry.dist.version): entry
-        for entry in metadata.entry_points(group=GROUP, name=config.plugin)
-        if entry.dist is not None
-    }
-    listed = ", ".join(f"{dist} {version}" for dist, version in sorted(found))
-    if not found:
-        raise ConfigError(
-            f"no installed distribution has the mailbox {config.plugin!r}",
-            where=where,
-            fix=f"Install it into the hub's Python, or name one of: {_offered() or 'none there'}",
-        )
-    if config.pin is not None:
-        distribution, _, version = config.pin.partition("==")
-        pinned = (_canonical(distribution), version)
-        if pinned not in found:
-            raise ConfigError(
-                f"pinned to {config.pin}, but installed is {listed}",
-                where=f"hub.toml: mailboxes.{name}.pin",
-                fix="Install the pinned version, or change the pin",
-            )
-        found = {pinned: found[pinned]}
-    if len(found) > 1:
-        raise ConfigError(
-            f"{len(found)} distributions have a mailbox {config.plugin!r}: {listed}",
-            where=where,
-            fix="Remove one, or say which by `pin`",
-        )
-    ((distribution, version),) = found
-    return Installed(
-        name=name, distribution=distribution, version=version, entry_point=config.plugin
-    )
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _offered() -> str:
-    return ", ".join(sorted({entry.name for entry in metadata.entry_points(group=GROUP)}))
 
 
 def recognise(

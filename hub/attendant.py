@@ -1,0 +1,193 @@
+"""A plugin's process that is no mailbox: a check or an observer, as the stage that asks it sees it.
+
+It is asked as many things at once as hub.toml says while it answers usefully. One that does not is
+trusted with one call at a time, and if that is in vain too it is asked for nothing but its health,
+until it is up again. Its process is started anew when it dies, later each time.
+
+No answer of its own makes the hub wait: what a call was about is the caller's, and stays there.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hub.clock import Clock
+from hub.config import CheckConfig, ObserverConfig
+from hub.host import Answer, Died, Host, Started, StartFailed
+from hub.pacing import Bucket
+from hub.telemetry import logger
+from postfach_mailbox import Health
+from postfach_mailbox.frames import Described, Operation, Payload
+
+IN_VAIN = 3  # calls in a row without a useful answer
+PROBES = (1.0, 2.0, 5.0, 10.0)  # seconds between looks at one that does not answer
+RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before a dead process is started again
+
+
+@dataclass(slots=True, kw_only=True)  # follows its process
+class Attendant:
+    """A configured check or observer: its process, and how far it is trusted.
+
+    kind: `check` or `observer`; described: what its capabilities must be
+    tenants: whose; None: those of all
+    call_timeout: seconds
+    """
+
+    kind: str
+    name: str
+    described: type[Described]
+    host: Host
+    clock: Clock
+    call_timeout: float
+    tenants: frozenset[str] | None
+    bucket: Bucket | None
+    wary: bool = False
+    silent: bool = False
+    starting: bool = True
+    _in_vain: int = 0
+    _looks: int = 0
+    _probe_at: float = 0.0
+    _probing: int | None = None
+    _deaths: int = 0
+    _restart_at: float = 0.0
+    _in_flight: set[int] = field(default_factory=set)
+    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    def serves(self, tenant: str) -> bool:
+        """Whether it is about this tenant."""
+        return self.tenants is None or tenant in self.tenants
+
+    @property
+    def places(self) -> int:
+        """How many calls it takes now."""
+        if self.silent:
+            return 0
+        free = self.host.free
+        if self.wary:
+            free = min(free, 0 if self._in_flight else 1)
+        return free if self.bucket is None else min(free, self.bucket.left(self.clock.elapsed()))
+
+    def call(self, operation: Operation, payload: Payload, fds: Sequence[int] = ()) -> int | None:
+        """Send a call that ends after `call_timeout`; return its number.
+
+        None: it did not reach the process, which counts as an answer in vain.
+        Raises ValueError where the payload is longer than a frame may be.
+        """
+        now, number = self.clock.elapsed(), next(self._numbers)
+        deadline = now + self.call_timeout
+        if not self.host.call(number, operation, payload, fds=fds, deadline=deadline):
+            self.answered(useful=False)
+            return None
+        self._in_flight.add(number)
+        if self.bucket:
+            self.bucket.take(now)
+        return number
+
+    def poll(self) -> list[tuple[int, Answer | None]]:
+        """Return which calls ended and how; None: its process died.
+
+        The caller says by `answered` whether an answer was of use.
+        """
+        ended: list[tuple[int, Answer | None]] = []
+        for event in self.host.events():
+            match event:
+                case Started():
+                    self._started(event)
+                case StartFailed():
+                    logger().error(f"{self.kind} does not start", plugin=self.name)
+                    self._died()
+                case Died():
+                    logger().error(f"{self.kind} died", plugin=self.name, code=event.fault.value)
+                    self._died()
+                    ended += [(call, None) for call in (*event.calls, *event.unsent)]
+                case Answer(outcome=Health() as health):
+                    self._looked_at(works=health.status != "down")
+                case Answer():
+                    ended.append((event.call, event))
+        self._in_flight -= {call for call, _ in ended}
+        return ended
+
+    def answered(self, *, useful: bool) -> None:
+        """Note whether a call brought what it was made for."""
+        if useful:
+            self.wary = self.silent = False
+            self._in_vain = self._looks = self._deaths = 0
+            return
+        self._in_vain += 1
+        if not self.silent and (self.wary or self._in_vain >= IN_VAIN):
+            self.silent = True
+            self._probe_at = self.clock.elapsed() + PROBES[min(self._looks, len(PROBES) - 1)]
+            self._looks += 1
+            logger().warning(f"{self.kind} does not answer", plugin=self.name)
+
+    def tend(self) -> None:
+        """Start its process again, ask for its health, when it is time."""
+        now = self.clock.elapsed()
+        if self.host.fileno() is None and now >= self._restart_at:
+            self.start()
+        elif self.silent and self.host.up and self._probing is None and now >= self._probe_at:
+            number = next(self._numbers)
+            deadline = now + self.call_timeout
+            if self.host.call(number, Operation.HEALTH, None, deadline=deadline):
+                self._probing = number
+
+    def start(self) -> None:
+        """Start its process; one that cannot be made is tried again later."""
+        try:
+            self.host.start()
+        except OSError as error:
+            logger().error(f"{self.kind} does not start", plugin=self.name, exc_info=error)
+            self._died()
+
+    @property
+    def next_at(self) -> float | None:
+        """When it must be polled again at the latest, on `clock.elapsed()`; `tend` has its tick."""
+        ends = [self.host.next_deadline()]
+        if self.bucket is not None and not self.bucket.left(now := self.clock.elapsed()):
+            ends.append(self.bucket.next_at(now))
+        return min((end for end in ends if end is not None), default=None)
+
+    def _started(self, event: Started) -> None:
+        self.starting = False
+        if type(event.capabilities) is not self.described:  # the process lies about its kind
+            logger().error(f"{self.kind} is none", plugin=self.name)
+            self.host.stop(0.0)
+            self._died()
+            return
+        logger().info(f"{self.kind} started", plugin=self.name)
+
+    def _died(self) -> None:
+        self._restart_at = self.clock.elapsed() + RESTARTS[min(self._deaths, len(RESTARTS) - 1)]
+        self._deaths += 1
+        self.starting, self.wary, self._probing = False, True, None
+
+    def _looked_at(self, *, works: bool) -> None:
+        self._probing = None
+        if works:
+            self.silent, self.wary, self._in_vain = False, True, 0
+            logger().info(f"{self.kind} is up", plugin=self.name)
+        else:
+            self._probe_at = self.clock.elapsed() + PROBES[min(self._looks, len(PROBES) - 1)]
+            self._looks += 1
+
+
+def make_attendant(
+    kind: str,
+    name: str,
+    table: CheckConfig | ObserverConfig,
+    *,
+    described: type[Described],
+    host: Host,
+    clock: Clock,
+) -> Attendant:
+    """Return the attendant of a configured check or observer; not started."""
+    return Attendant(
+        kind=kind,
+        name=name,
+        described=described,
+        host=host,
+        clock=clock,
+        call_timeout=table.call_timeout.total_seconds(),
+        tenants=None if table.tenants is None else frozenset(table.tenants),
+        bucket=Bucket.full(table.rate, clock.elapsed()) if table.rate else None,
+    )

@@ -1,0 +1,138 @@
+"""A person settles a case: the one way in which doubt ends without the mailbox's word.
+
+The hub keeps saying what it knows: an `unresolved` receipt, if there is none yet, and after it one
+`settled` receipt that says what a person decided, and that no mailbox confirmed it. The notice's
+final state stays UNRESOLVED; what it was settled as is an amendment, written once. Receipts lie in
+the journal with the commit; a running hub writes their files.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub import evidence, handover, issuing, parcel
+from hub.errors import DataInvalid, TryLater
+from hub.handover import tries_of
+from hub.issuing import Issuer
+from hub.journal import Journal, Row, Transaction, attempts, deciding, late, payloads
+from hub.journal.handouts import Handout
+from hub.model import State
+from hub.receipt import Outcome, Reason
+
+SETTLED_FROM = (State.IN_DOUBT, State.PENDING, State.HELD, State.UNRESOLVED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person decided, and on what grounds.
+
+    settled_as: `deposited` or `failed`; reason: one sentence for the receipt, without names
+    happened_at: when it was deposited, as far as the person found out
+    user: the user id that gave the order
+    """
+
+    settled_as: str
+    reason: str
+    happened_at: datetime | None
+    user: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What settling made: files to be written; `late`: answers that are no case any more."""
+
+    files: tuple[Handout, ...]
+    late: int
+
+
+def settle(
+    journal: Journal, issuer: Issuer, notice_id: int, decision: Decision, now: datetime
+) -> Settled:
+    """Settle a notice: one commit.
+
+    A final one with an answer that came late is only noted as looked at: it has its final receipt.
+    Raises DataInvalid for one that needs no decision, TryLater while an attempt is under way,
+    SealUnavailable.
+    """
+    with journal.write() as tx:
+        row = attempts.row(tx.connection, notice_id)
+        if row.lease_owner:
+            raise TryLater(
+                "an attempt is under way, or its hub has died and is not looked after yet",
+                where=row.message_id,
+                fix="Try again when hub status shows its end",
+            )
+        state, waiting = State(row.state), late.still_open(tx.connection, row.id)
+        settled = row.settled_at is not None
+        if state.final and waiting and (settled or state is not State.UNRESOLVED):
+            late.close(tx, row.id, now)
+            _note(tx, row, "answer.closed", decision, now)
+            return Settled(files=(), late=waiting)
+        if settled or state not in SETTLED_FROM:
+            raise _needless(row, state)
+        files = _issue(tx, issuer, row, decision, now)
+        deciding.settle(tx, row, decision.settled_as, now)
+        _note(tx, row, "notice.decided", decision, now)
+    return Settled(files=tuple(files), late=waiting)
+
+
+def _needless(row: Row, state: State) -> DataInvalid:
+    if row.settled_at is not None:
+        what, fix = f"it was settled as {row.settled_as} already", "A decision is made once"
+    elif state.final:
+        what, fix = f"it is {state}, and its receipt says so", "Nothing is to be decided"
+    else:
+        what, fix = (
+            f"it is {state}: nothing is in doubt",
+            "Let the hub work it; hub status says how",
+        )
+    return DataInvalid(what, where=row.message_id, fix=fix)
+
+
+def _issue(
+    tx: Transaction, issuer: Issuer, row: Row, decision: Decision, now: datetime
+) -> list[Handout]:
+    facts = parcel.facts(row, payloads.load(tx.connection, row.id))
+    tries = tries_of(attempts.history(tx.connection, [row.id]).get(row.id, []))
+    made = []
+    if row.open:
+        unknown = issuing.reason("OUTCOME_UNKNOWN")
+        made.append(
+            issuer.of_notice(Outcome.UNRESOLVED, facts, now, attempts=tries, reason=unknown)
+        )
+    made.append(
+        issuer.of_notice(
+            Outcome.SETTLED,
+            facts,
+            now,
+            attempts=tries,
+            reason=_reason(decision),
+            settled_as=decision.settled_as,
+        )
+    )
+    for one in made:
+        tx.record(row.id, one.entry)
+    return handover.hand_out(
+        tx,
+        [
+            handover.Receipt(notice_id=row.id, tenant=row.tenant, procedure=row.procedure, made=one)
+            for one in made
+        ],
+    )
+
+
+def _reason(decision: Decision) -> Reason:
+    at = ""
+    if decision.happened_at is not None:
+        at = f", as of {evidence.stamp(decision.happened_at)}"
+    return issuing.reason("DECIDED", f"decided by a person{at}: {decision.reason}")
+
+
+def _note(tx: Transaction, row: Row, kind: str, decision: Decision, now: datetime) -> None:
+    subject: dict[str, str | int] = {
+        "message_id": row.message_id,
+        "settled_as": decision.settled_as,
+        "user": decision.user,
+    }
+    if decision.happened_at is not None:
+        subject["happened_at"] = evidence.stamp(decision.happened_at)
+    tx.note(row.id, kind, now, **subject)

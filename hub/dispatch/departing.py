@@ -1,0 +1,35 @@
+"""From a leased notice to the call that leaves: deposit, reconcile or prepare."""
+
+from dataclasses import dataclass
+
+from hub import parcel
+from hub.dispatch.flights import Flight
+from hub.parcel import Parcel
+from hub.transition import DEPOSIT, PREPARE
+from postfach_mailbox.frames import Operation, Payload, PreparePayload, ReconcilePayload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departure:
+    """An attempt that is written as started: its call may leave now.
+
+    parcel: for deposit and prepare; attempt: which deposit of the notice it is, 1 for the first
+    reference: for reconcile, the mailbox's own id where it told one
+    """
+
+    flight: Flight
+    parcel: Parcel | None = None
+    attempt: int = 1
+    reference: str | None = None
+
+    def call(self) -> tuple[Operation, Payload, list[str]]:
+        """Return operation, payload and the segments whose descriptors the payload counts in."""
+        operation = self.flight.lease.operation
+        if self.parcel is not None and operation == DEPOSIT:
+            payload, segments = parcel.payload(self.parcel, self.attempt)
+            return Operation.DEPOSIT, payload, segments
+        if self.parcel is not None and operation == PREPARE:
+            told = parcel.told(self.parcel)
+            return Operation.PREPARE, PreparePayload(notice=told), []
+        asked = ReconcilePayload(key=self.flight.delivery_key, reference=self.reference)
+        return Operation.RECONCILE, asked, []

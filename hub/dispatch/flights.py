@@ -1,0 +1,51 @@
+"""Calls that are out: what each is about, and how it ended."""
+
+from dataclasses import dataclass
+
+from hub.issuing import Facts
+from hub.journal.attempts import Lease
+from hub.model import State
+from hub.transition import Policy
+from postfach_mailbox import Absent, Held, Outcome, Prepared, Reason, Unknown
+from postfach_mailbox.frames import Failed
+
+NOT_SENT = Held(reason=Reason(code="NOT_SENT", text="the call did not reach the mailbox's process"))
+LOST = Unknown(reason=Reason(code="CHILD_DIED", text="the mailbox's process ended during the call"))
+STOPPED = Unknown(reason=Reason(code="HUB_STOPPED", text="the hub was stopped during the call"))
+
+Ending = Outcome | Absent
+Answered = Ending | Prepared | Failed
+"""What a call of the dispatch stage may end in; the last two only where bytes were to be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A call that is out: what it is about, and what its receipts will say.
+
+    state, failures: of its notice before the call; crashes: this call counted, if it is a suspect's
+    """
+
+    mailbox: str
+    lease: Lease
+    state: State
+    failures: int
+    tenant: str
+    procedure: str
+    delivery_key: str
+    facts: Facts
+    policy: Policy
+    suspect: bool = False
+    crashes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a flight ended."""
+
+    flight: Flight
+    outcome: Answered
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the mailbox's process died during it; no answer of a plugin is this object."""
+        return self.outcome is LOST

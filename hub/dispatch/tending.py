@@ -1,0 +1,182 @@
+"""What time brings: lost leases, deadlines, and mailboxes that tell at last what they can do."""
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from hub import handover, issuing, mailboxes, parcel, retry, transition
+from hub.clock import Clock
+from hub.config import Config
+from hub.dispatch.lines import Line
+from hub.dispatch.listening import Air
+from hub.dispatch.results import FINAL_EVENTS
+from hub.errors import NoticeRefused
+from hub.handover import tries_of
+from hub.issuing import Issued, Issuer
+from hub.journal import Journal, Row, Transaction, attempts, circuits, payloads, recovery, steps
+from hub.journal.handouts import Handout
+from hub.model import State
+from hub.telemetry import logger
+from hub.transition import DEPOSIT, PREPARE
+from hub.vault import Vault
+from postfach_mailbox.frames import Operation
+
+LIMIT = 200  # notices looked at in one go
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tending:
+    """Looks after what nobody works on, by the journal. For one worker."""
+
+    config: Config
+    journal: Journal
+    vault: Vault
+    issuer: Issuer
+    clock: Clock
+
+    def recover(self, lines: Mapping[str, Line], dead: Iterable[str]) -> int:
+        """End leases that are over; an attempt without end is UNKNOWN. Returns how many."""
+        now = self.clock.now()
+        where = (self.clock.boot_id, self.clock.elapsed(), tuple(dead))
+        with self.journal.read() as connection:
+            if not recovery.left_behind(connection, *where):
+                return 0
+        with self.journal.write() as tx:
+            found = recovery.left_behind(tx.connection, *where)
+            for row in found:
+                state, due_at = self._after_loss(row, lines, now)
+                became = recovery.recover(tx, row, state, due_at, now)
+                tx.note(
+                    row.id,
+                    "attempt.lost",
+                    now,
+                    message_id=row.message_id,
+                    attempt=row.attempt_n or 0,
+                    state=became.value,
+                )
+        return len(found)
+
+    def _after_loss(
+        self, row: Row, lines: Mapping[str, Line], now: datetime
+    ) -> tuple[State, datetime | None]:
+        """Return what becomes of a notice whose lease is over, and when it is due again."""
+        state, line = State(row.state), lines.get(row.mailbox)
+        if row.attempt_operation in (None, PREPARE):  # nothing had been sent
+            return state, now
+        if not state.doubtful:
+            state = State.IN_DOUBT
+        if line is None:  # left hub.toml since: a person puts it back, or settles
+            return state, None
+        called = transition.operation(state, line.policy)
+        if called is None or called == DEPOSIT:
+            return state, now if called else None
+        again = retry.due(now, line.waits, row.failures + 1, random.random())  # noqa: S311  # spreads
+        return state, transition.not_in_the_air(again, state, line.policy, row.attempt_ends_at)
+
+    def expire(self) -> tuple[list[Handout], list[tuple[str, State]]]:
+        """End what passed its deadline: `failed`, in doubt `unresolved`. Raises SealUnavailable."""
+        now = self.clock.now()
+        with self.journal.read() as connection:
+            if not recovery.overdue(connection, now, 1):
+                return [], []
+        finals = []
+        with self.journal.write() as tx:
+            issued = []
+            found = recovery.overdue(tx.connection, now, LIMIT)
+            history = attempts.history(tx.connection, [row.id for row in found])
+            for row in found:
+                state = transition.at_deadline(State(row.state))
+                code = "OUTCOME_UNKNOWN" if state is State.UNRESOLVED else "GAVE_UP"
+                facts = parcel.facts(row, payloads.load(tx.connection, row.id))
+                made = self.issuer.of_notice(
+                    FINAL_EVENTS[state],
+                    facts,
+                    now,
+                    attempts=tries_of(history.get(row.id, [])),
+                    reason=issuing.reason(code),
+                )
+                issued.append(_receipt(row, made))
+                steps.step(tx, row.id, state, None, now)
+                tx.record(row.id, made.entry)
+                finals.append((row.message_id, state))
+            files = handover.hand_out(tx, issued)
+        return files, finals
+
+    def admit(self, line: Line) -> list[Handout]:
+        """Check what was held until a mailbox told its capabilities. Raises SealUnavailable."""
+        told, now = line.capabilities, self.clock.now()
+        if told is None:
+            return []
+        files: list[Handout] = []
+        for row in self._untold(line.name):
+            with self.journal.read() as connection:
+                rows = payloads.load(connection, row.id)
+            kept = parcel.read_content(row, rows, self.vault)
+            facts = parcel.facts(row, rows)
+            with self.journal.write() as tx:
+                if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
+                    continue
+                try:
+                    sandbox = self.config.mailboxes[line.name].sandbox
+                    mailboxes.check(kept, told, sandbox=sandbox, now=now)
+                except NoticeRefused as refused:
+                    files += self._unfit(tx, row, facts, refused, now)
+                    continue
+                normal = told.normal(kept.mailbox.id) or kept.mailbox.id
+                scheme = self.config.mailboxes[line.name].scheme or told.scheme
+                circuits.admit(tx, row, normal, scheme, now)
+                tx.note(row.id, "notice.freed", now, message_id=row.message_id)
+        return files
+
+    def see_to(self, line: Line, air: Air) -> None:
+        """Start a mailbox's process again in due time; while it is out of order, look at it."""
+        now = self.clock.elapsed()
+        if line.restart_at is not None and now >= line.restart_at:
+            line.restart_at = None
+            try:
+                line.host.start()
+            except OSError as error:  # no process to be had now: later
+                logger().error("mailbox does not start", mailbox=line.name, exc_info=error)
+                line.died()
+        if not line.circuit_open:
+            return
+        with self.journal.write() as tx:
+            circuits.hold_waiting(tx, line.name, self.clock.now())
+        if line.host.up and line.probing is None and now >= line.probe_at:
+            call = air.number()
+            if line.call(call, Operation.HEALTH, None):
+                line.probing = call
+
+    def _untold(self, name: str) -> Iterator[Row]:
+        after = 0
+        while True:
+            with self.journal.read() as connection:
+                found = circuits.untold(connection, name, LIMIT, after=after)
+            if not found:
+                return
+            yield from found
+            after = found[-1].id
+
+    def _unfit(
+        self,
+        tx: Transaction,
+        row: Row,
+        facts: issuing.Facts,
+        refused: NoticeRefused,
+        now: datetime,
+    ) -> list[Handout]:
+        """End a notice that its mailbox, now known, cannot take."""
+        made = self.issuer.of_notice(
+            FINAL_EVENTS[State.FAILED],
+            facts,
+            now,
+            reason=issuing.reason("CONTENT_INVALID", f"{refused.what}; deliver by post"),
+        )
+        steps.step(tx, row.id, State.FAILED, None, now)
+        tx.record(row.id, made.entry)
+        return handover.hand_out(tx, [_receipt(row, made)])
+
+
+def _receipt(row: Row, made: Issued) -> handover.Receipt:
+    return handover.Receipt(notice_id=row.id, tenant=row.tenant, procedure=row.procedure, made=made)

@@ -1,0 +1,109 @@
+"""Cases: notices that end only if a person does something.
+
+    in-doubt     nothing will send it again or ask by itself
+    held         for itself: crashes, a payload that does not open; or for a mailbox that is gone
+    unresolved   its deadline came in doubt; the procedure waits for a decision
+    late         a mailbox said something else than what the notice ended as
+
+A notice held for a mailbox that is configured is no case: that mailbox is to be mended, and then
+all of them go on (`hub doctor`).
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hub.journal import questions
+from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_MAILBOX
+from hub.journal.tables import Row, late, notice
+from hub.model import State
+from hub.transition import operation
+
+IN_DOUBT, HELD, UNRESOLVED, LATE = "in-doubt", "held", "unresolved", "late"
+LOOK = "look into the mailbox, then: hub settle MESSAGE_ID --as deposited|failed --reason ..."
+MEND = "mend the cause (log, hub doctor), then: hub release MESSAGE_ID; or hub settle"
+PUT_BACK = "put the mailbox back into hub.toml, then: hub retry MESSAGE_ID; or hub settle"
+GONE = "put the mailbox back into hub.toml; or hub settle MESSAGE_ID --as failed --reason ..."
+BY_MAILBOX = (HELD_BY_MAILBOX, HELD_BY_CAPABILITIES)
+_open = sa.text("open = 1")  # literally, or SQLite does not use the partial indexes
+_unsettled = sa.text("state = 'UNRESOLVED' AND settled_at IS NULL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A notice that waits for a person: of which kind, since when, why, and what to do."""
+
+    row: Row
+    kind: str
+    since: datetime
+    why: str
+    fix: str
+
+
+def cases(connection: sa.Connection, configured: Collection[str]) -> list[Case]:
+    """Return all cases, the oldest first; a notice may be more than one.
+
+    configured: the mailboxes of hub.toml
+    """
+    found = [
+        *_doubtful(connection, configured),
+        *_held(connection, configured),
+        *_unresolved(connection),
+        *_late(connection),
+    ]
+    return sorted(found, key=lambda case: (case.since, case.row.id))
+
+
+def _doubtful(connection: sa.Connection, configured: Collection[str]) -> Iterator[Case]:
+    policies = {}
+    for row in connection.execute(
+        sa.select(notice).where(_open, notice.c.state.in_([State.PENDING, State.IN_DOUBT]))
+    ):
+        if row.mailbox not in policies:
+            policies[row.mailbox] = questions.policy(connection, row.mailbox)
+        gone = row.mailbox not in configured
+        called = operation(State(row.state), policies[row.mailbox])
+        if row.lease_owner or (row.due_at and called and not gone):
+            continue
+        if gone:
+            why, fix = f"its mailbox {row.mailbox} is not in hub.toml any more", PUT_BACK
+        elif called:
+            why = "nothing asks for it by itself, since its mailbox was away or could not be asked"
+            fix = "hub retry MESSAGE_ID"
+        else:
+            why = "its mailbox can neither be asked nor be sent the same again"
+            fix = LOOK
+        yield Case(row=row, kind=IN_DOUBT, since=row.accepted_at, why=why, fix=fix)
+
+
+def _held(connection: sa.Connection, configured: Collection[str]) -> Iterator[Case]:
+    for row in connection.execute(sa.select(notice).where(_open, notice.c.state == State.HELD)):
+        gone = row.mailbox not in configured
+        if row.held_reason in BY_MAILBOX and not gone:
+            continue
+        if row.held_reason in BY_MAILBOX:
+            why, fix = f"its mailbox {row.mailbox} is not in hub.toml any more", GONE
+        elif row.held_reason == "payload":
+            why, fix = "what is stored of it does not open", MEND
+        else:
+            why, fix = "the hub or its mailbox died at it again and again", MEND
+        yield Case(row=row, kind=HELD, since=row.held_at, why=why, fix=fix)
+
+
+def _unresolved(connection: sa.Connection) -> Iterator[Case]:
+    for row in connection.execute(sa.select(notice).where(_unsettled)):
+        why = "its deadline came while nobody could tell whether it is deposited"
+        yield Case(row=row, kind=UNRESOLVED, since=row.final_at, why=why, fix=LOOK)
+
+
+def _late(connection: sa.Connection) -> Iterator[Case]:
+    rows = connection.execute(
+        sa.select(notice, late.c.at.label("late_at"), late.c.outcome.label("late_outcome"))
+        .join(late, late.c.notice_id == notice.c.id)
+        .where(late.c.closed_at.is_(None))
+    )
+    for row in rows:
+        why = f"its mailbox said {row.late_outcome} after the attempt was given up"
+        yield Case(row=row, kind=LATE, since=row.late_at, why=why, fix=LOOK)

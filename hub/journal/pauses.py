@@ -1,0 +1,108 @@
+"""What a person stopped by hand: a mailbox, or all of a tenant.
+
+While a pause stands nothing of it is sent, and no deadline of its notices runs. When it ends, the
+deadlines of its open notices move by the time that was lost, never past `obsolete_after`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from hub.journal import Transaction
+from hub.journal.tables import Row, notice, pause
+from hub.model import State
+
+TENANT, MAILBOX = "tenant", "mailbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """What is paused: `kind` tenant or mailbox, its name in hub.toml, and since when."""
+
+    kind: str
+    name: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """The names of all that is paused now."""
+
+    tenants: frozenset[str]
+    mailboxes: frozenset[str]
+
+    def concerns(self, tenant: str, mailbox: str) -> bool:
+        """Whether nothing may be sent of such a notice."""
+        return tenant in self.tenants or mailbox in self.mailboxes
+
+
+def standing(connection: sa.Connection) -> list[Pause]:
+    """Return all pauses, by kind and name."""
+    rows = connection.execute(sa.select(pause).order_by(pause.c.kind, pause.c.name))
+    return [Pause(kind=row.kind, name=row.name, since=row.since) for row in rows]
+
+
+def names(connection: sa.Connection) -> Paused:
+    """Return what is paused now."""
+    found = standing(connection)
+    return Paused(
+        tenants=frozenset(one.name for one in found if one.kind == TENANT),
+        mailboxes=frozenset(one.name for one in found if one.kind == MAILBOX),
+    )
+
+
+def begin(tx: Transaction, kind: str, name: str, now: datetime) -> bool:
+    """Pause a tenant or mailbox. False: it is paused already."""
+    made = tx.connection.execute(
+        sa.insert(pause).prefix_with("OR IGNORE").values(kind=kind, name=name, since=now)
+    )
+    return bool(made.rowcount)
+
+
+def end(tx: Transaction, kind: str, name: str, now: datetime) -> int | None:
+    """End a pause, and give its open notices the time that they lost.
+
+    Returns how many deadlines moved; None: it was not paused.
+    """
+    others = standing(tx.connection)
+    own = next((one for one in others if (one.kind, one.name) == (kind, name)), None)
+    if own is None:
+        return None
+    tx.connection.execute(sa.delete(pause).where(pause.c.kind == kind, pause.c.name == name))
+    others.remove(own)
+    of = notice.c.tenant if kind == TENANT else notice.c.mailbox
+    rows = tx.connection.execute(sa.select(notice).where(sa.text("open = 1"), of == name)).all()
+    moved = 0
+    for row in rows:
+        lost = _lost(row, own, others, now)
+        if lost > timedelta(0):
+            later = postponed(row.deadline, lost, row.obsolete_after)
+            tx.connection.execute(
+                sa.update(notice).where(notice.c.id == row.id).values(deadline=later)
+            )
+            moved += 1
+    return moved
+
+
+def _lost(row: Row, own: Pause, others: Sequence[Pause], now: datetime) -> timedelta:
+    """Return for how long this pause alone kept a notice from being tried.
+
+    Time under another pause that still stands is counted when that one ends, and time in HELD when
+    the notice is freed.
+    """
+    begins = max(own.since, row.accepted_at, row.not_before or row.accepted_at)
+    ends = [now]
+    if row.state == State.HELD:
+        ends.append(row.held_at)
+    names = {TENANT: row.tenant, MAILBOX: row.mailbox}
+    ends.extend(other.since for other in others if other.name == names[other.kind])
+    lost: timedelta = min(ends) - begins
+    return lost
+
+
+def postponed(deadline: datetime, by: timedelta, obsolete_after: datetime | None) -> datetime:
+    """Return a deadline moved by the time lost, never past what the notice itself says."""
+    moved = deadline + max(by, timedelta(0))
+    return moved if obsolete_after is None else min(moved, obsolete_after)

@@ -1,0 +1,149 @@
+"""Stage 7: observers are told what happens to notices, from the evidence log.
+
+    entries after the observer's cursor -> its process -> confirmed: the cursor moves
+
+Ids, states and codes of notices of its tenants; no payload, no address, no digest. Batches of up
+to 100, one call at a time for each observer. One that fails is told the same again later; it holds
+up nothing and nobody else.
+
+Crash safety: each entry is told at least once; again where the confirmation was lost. A new
+observer begins with what happens from then on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hub.attendant import Attendant
+from hub.journal import Journal, observers
+from hub.journal.observers import Told
+from postfach_mailbox import NoticeEvent, Observed
+from postfach_mailbox.frames import ObservePayload, Operation
+from postfach_mailbox.observing import EVENTS_MAX
+
+SKIPPED = 1000  # entries that concern no tenant of an observer, until its cursor is written
+
+
+@dataclass(slots=True, kw_only=True)  # follows the log
+class _Reader:
+    """How far an observer is.
+
+    cursor: confirmed and written; seen: what concerned it up to there is confirmed
+    telling: the call that is out, and the id of its last event
+    """
+
+    cursor: int
+    seen: int
+    telling: tuple[int, int] | None = None
+
+
+@dataclass(slots=True, kw_only=True)  # follows the log
+class Observing:
+    """The stage, for one worker. For one thread."""
+
+    journal: Journal
+    worker: str
+    attendants: Mapping[str, Attendant]
+    _readers: dict[str, _Reader] = field(default_factory=dict)
+    _end: int = 0
+    _commits: int = -1
+
+    def step(self) -> None:
+        """Tell each observer what it has not been told."""
+        if not self._readers:
+            return
+        self._look()
+        for name, reader in self._readers.items():
+            attendant = self.attendants[name]
+            while reader.telling is None and reader.seen < self._end and attendant.places:
+                self._tell(attendant, reader)
+
+    def poll(self) -> None:
+        """Take in what the observers said."""
+        for name, attendant in self.attendants.items():
+            for call, answer in attendant.poll():
+                confirmed = answer is not None and isinstance(answer.outcome, Observed)
+                attendant.answered(useful=confirmed)
+                reader = self._readers.get(name)
+                if reader is None or reader.telling is None or reader.telling[0] != call:
+                    continue
+                (_, last), reader.telling = reader.telling, None
+                if confirmed:
+                    reader.seen = last
+                    self._move(name, reader)
+
+    def tend(self) -> None:
+        """Look after the observers' processes, and take over those that no worker tells."""
+        if not self.attendants:
+            return
+        self._commits = -1  # other workers write too
+        with self.journal.read() as connection:
+            strays = observers.strays(connection, self.attendants, self.worker)
+        if strays or not self._readers:
+            self.own()
+        for attendant in self.attendants.values():
+            attendant.tend()
+
+    def own(self) -> None:
+        """Begin to tell the observers that no other worker tells."""
+        if not self.attendants:
+            return
+        with self.journal.write() as tx:
+            found = observers.own(tx, self.attendants, self.worker)
+        for name, cursor in found.items():
+            self._readers.setdefault(name, _Reader(cursor=cursor, seen=cursor))
+
+    @property
+    def busy(self) -> bool:
+        """Whether an observer that answers has not been told all yet."""
+        self._look()
+        return any(
+            reader.telling is not None
+            or (reader.seen < self._end and self.attendants[name].places > 0)
+            for name, reader in self._readers.items()
+        )
+
+    def stop(self) -> None:
+        """End the observers' processes; what they did not confirm comes again."""
+        for attendant in self.attendants.values():
+            attendant.host.stop(0.0)
+
+    def _look(self) -> None:
+        if self._readers and self._commits != self.journal.commits:
+            self._commits = self.journal.commits
+            with self.journal.read() as connection:
+                self._end = observers.end(connection)
+
+    def _tell(self, attendant: Attendant, reader: _Reader) -> None:
+        with self.journal.read() as connection:
+            found = observers.after(connection, reader.seen, EVENTS_MAX)
+        events = tuple(
+            _event(one, one.tenant) for one in found if one.tenant and attendant.serves(one.tenant)
+        )
+        if not events:
+            reader.seen = found[-1].id if found else self._end
+            if reader.seen - reader.cursor >= SKIPPED:
+                self._move(attendant.name, reader)
+            return
+        call = attendant.call(Operation.OBSERVE, ObservePayload(events=events))
+        if call is not None:
+            reader.telling = (call, found[-1].id)
+
+    def _move(self, name: str, reader: _Reader) -> None:
+        with self.journal.write() as tx:
+            observers.move(tx, name, self.worker, reader.seen)
+        reader.cursor = reader.seen
+
+
+def _event(one: Told, tenant: str) -> NoticeEvent:
+    return NoticeEvent(
+        id=one.id,
+        event=one.kind,
+        at=one.at,
+        tenant=tenant,
+        procedure=one.procedure,
+        message_id=one.message_id,
+        mailbox=one.mailbox,
+        state=one.state,
+        outcome=one.outcome,
+        code=one.code,
+    )

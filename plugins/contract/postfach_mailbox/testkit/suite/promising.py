@@ -1,0 +1,111 @@
+"""What only some mailboxes promise: preparing, confirming later, the state of an application."""
+
+from postfach_mailbox.notice import StatusUpdate
+from postfach_mailbox.outcomes import Deferred, Deposited, Pending, Refused
+from postfach_mailbox.testkit.asked import Asked, InProcess, start_frame
+from postfach_mailbox.testkit.bench import Bench, Confirms, FarSide, Kit, ShowsStatus
+from postfach_mailbox.testkit.letters import Letters
+from postfach_mailbox.testkit.rules import CONFIRMS_LATER, PREPARES, SHOWS_STATUS, rule
+
+__all__ = [
+    "test_a_confirmed_deposit_is_found_by_asking",
+    "test_a_deposit_is_pending_until_it_is_confirmed",
+    "test_a_notice_that_is_turned_down_later_is_refused",
+    "test_a_status_arrives",
+    "test_a_status_for_a_mailbox_that_is_away_is_deferred",
+    "test_prepare_needs_no_network",
+    "test_prepared_bytes_are_deposited_by_a_later_process",
+]
+
+
+@rule("prepare-offline", "silver", PREPARES)
+def test_prepare_needs_no_network(mailbox: Asked, far_side: FarSide, letter: Letters) -> None:
+    """Notices are prepared before the first attempt, whether the mailbox is there or not."""
+    far_side.down()
+    answer = mailbox.prepare(letter().notice)
+    assert answer.kind == "prepared", answer
+
+
+@rule("prepared-later", "silver", PREPARES)
+def test_prepared_bytes_are_deposited_by_a_later_process(
+    mailbox: Asked, kit: Kit, bench: Bench, letter: Letters
+) -> None:
+    """Prepared bytes outlive restarts and upgrades: nothing of them may live in memory."""
+    sent = letter()
+    prepared = mailbox.prepared(sent.notice)
+    later = Asked(InProcess(start_frame(kit, bench)))
+    answer = later.deposit(sent, prepared=prepared)
+    assert isinstance(answer, Deposited | Pending), answer
+    assert bench.far_side.deposited == [sent.key]
+
+
+@rule("pending", "silver", CONFIRMS_LATER)
+def test_a_deposit_is_pending_until_it_is_confirmed(mailbox: Asked, letter: Letters) -> None:
+    """Deposited starts terms at law: it must not be said before the mailbox has said it.
+
+    Absent would deposit a second time.
+    """
+    sent = letter()
+    answer = mailbox.deposit(sent)
+    assert isinstance(answer, Pending), answer
+    asked = mailbox.reconcile(sent.key, answer.reference)
+    assert isinstance(asked, Pending), asked
+
+
+@rule("pending-confirmed", "silver", CONFIRMS_LATER, needs=Confirms)
+def test_a_confirmed_deposit_is_found_by_asking(
+    mailbox: Asked, far_side: Confirms, letter: Letters
+) -> None:
+    """A confirmation that no one notices ends in `unresolved`, and a person searches."""
+    sent = letter()
+    answer = mailbox.deposit(sent)
+    assert isinstance(answer, Pending), answer
+    far_side.confirm(sent.key)
+    asked = mailbox.reconcile(sent.key, answer.reference)
+    assert isinstance(asked, Deposited), asked
+
+
+@rule("pending-refused", "silver", CONFIRMS_LATER, needs=Confirms)
+def test_a_notice_that_is_turned_down_later_is_refused(
+    mailbox: Asked, far_side: Confirms, letter: Letters
+) -> None:
+    """What the mailbox turns down goes by post: any other answer leaves the citizen without it."""
+    sent = letter()
+    answer = mailbox.deposit(sent)
+    assert isinstance(answer, Pending), answer
+    far_side.turn_down(sent.key)
+    asked = mailbox.reconcile(sent.key, answer.reference)
+    assert isinstance(asked, Refused), asked
+
+
+@rule("status", "gold", SHOWS_STATUS, needs=ShowsStatus)
+def test_a_status_arrives(mailbox: Asked, far_side: ShowsStatus, letter: Letters) -> None:
+    """The citizen sees where the application stands; a wrong state sends people to the office."""
+    answer = mailbox.set_status(_update(far_side.application, letter))
+    assert isinstance(answer, Deposited), answer
+    assert far_side.statuses == ["PROCESSING"]
+
+
+@rule("status-away", "gold", SHOWS_STATUS, needs=ShowsStatus)
+def test_a_status_for_a_mailbox_that_is_away_is_deferred(
+    mailbox: Asked, bench: Bench, far_side: ShowsStatus, letter: Letters
+) -> None:
+    """As a notice, a status that surely did not arrive is sent again, and one in doubt is not."""
+    update = _update(far_side.application, letter)
+    bench.far_side.down()
+    answer = mailbox.set_status(update)
+    assert isinstance(answer, Deferred), answer
+
+
+def _update(application: str, letter: Letters) -> StatusUpdate:
+    made = letter()
+    return StatusUpdate(
+        key=made.key,
+        message_id=made.notice.message_id,
+        application_id=application,
+        mailbox=made.notice.mailbox,
+        author=made.notice.author,
+        service=made.notice.service,
+        status="PROCESSING",
+        created_at=made.notice.created_at,
+    )

@@ -1,0 +1,127 @@
+"""What only some mailboxes promise."""
+
+import secrets
+
+from postfach_mailbox import (
+    Collected,
+    Delivery,
+    Deposited,
+    Keep,
+    NoticeData,
+    Outcome,
+    Pending,
+    Reason,
+    Reconciled,
+    RefusalCode,
+    Refused,
+    StatusUpdate,
+)
+from postfach_mailbox.testkit.fake import FakeMailbox
+from postfach_mailbox.testkit.fake.store import Stored
+from tests.contract.defective.defect import Defect
+
+LATER: dict[str, str | bool] = {"confirms": "later"}
+PREPARES: dict[str, str | bool] = {"prepares": True}
+SHOWS: dict[str, str | bool] = {"status": True}
+RETURNS: dict[str, str | bool] = {"returns": True}
+
+
+class PreparesOnline(FakeMailbox):
+    def prepare(self, notice: NoticeData) -> bytes | Refused:
+        if self._desk.away():
+            raise ConnectionError("away")
+        return super().prepare(notice)
+
+
+class PreparesForItself(FakeMailbox):
+    def __init__(self, config: FakeMailbox.Config) -> None:
+        super().__init__(config)
+        self.mark = secrets.token_bytes(8)
+
+    def prepare(self, notice: NoticeData) -> bytes | Refused:
+        prepared = super().prepare(notice)
+        return self.mark + prepared if isinstance(prepared, bytes) else prepared
+
+    def deposit(self, delivery: Delivery, keep: Keep) -> Outcome:
+        if delivery.prepared is None or not delivery.prepared.startswith(self.mark):
+            code = RefusalCode.CONTENT_INVALID.value
+            return Refused(reason=Reason(code=code, text="not prepared here"))
+        object.__setattr__(delivery, "prepared", delivery.prepared.removeprefix(self.mark))
+        return super().deposit(delivery, keep)
+
+
+class ConfirmsTooSoon(FakeMailbox):
+    def reconcile(self, key: str) -> Reconciled:
+        found = super().reconcile(key)
+        if isinstance(found, Pending):
+            return self._desk.confirmed(Stored.of_now(found.reference, "confirmed"))
+        return found
+
+
+class NeverConfirms(FakeMailbox):
+    def reconcile(self, key: str) -> Reconciled:
+        found = super().reconcile(key)
+        return Pending(reference="1") if isinstance(found, Deposited) else found
+
+
+class NeverTurnsDown(FakeMailbox):
+    def reconcile(self, key: str) -> Reconciled:
+        found = super().reconcile(key)
+        return Pending(reference="1") if isinstance(found, Refused) else found
+
+
+class TellsNoOne(FakeMailbox):
+    def set_status(self, update: StatusUpdate) -> Outcome:
+        outcome = super().set_status(update)
+        for number, _, _ in self._store.told("status"):
+            self._store.forget(str(number))
+        return outcome
+
+
+class RaisesWhenAway(FakeMailbox):
+    def set_status(self, update: StatusUpdate) -> Outcome:
+        if self._desk.away():
+            raise ConnectionError("away")
+        return super().set_status(update)
+
+
+class NamesNoNotice(FakeMailbox):
+    def collect(self) -> Collected:
+        items = [each.model_copy(update={"about": None}) for each in super().collect().items]
+        return Collected(items=tuple(items))
+
+
+class ForgetsAtOnce(FakeMailbox):
+    def collect(self) -> Collected:
+        found = super().collect()
+        for each in found.items:
+            self._store.forget(each.id)
+        return found
+
+
+class NothingCameBack(FakeMailbox):
+    def collect(self) -> Collected:
+        return Collected() if self._desk.away() else super().collect()
+
+
+# They deposit while the mailbox is away, so they prepare then too.
+DEPOSITS_OFFLINE = (
+    "away-after-use",
+    "away-defers",
+    "comes-back",
+    "credentials",
+    "reasons-clean",
+    "retry-after",
+)
+DEFECTS = (
+    Defect("prepare-offline", PreparesOnline, PREPARES, also=DEPOSITS_OFFLINE),
+    Defect("prepared-later", PreparesForItself, PREPARES),
+    Defect("pending", ConfirmsTooSoon, LATER),
+    Defect("pending-confirmed", NeverConfirms, LATER),
+    Defect("pending-refused", NeverTurnsDown, LATER),
+    Defect("status", TellsNoOne, SHOWS),
+    Defect("status-away", RaisesWhenAway, SHOWS),
+    Defect("collect-names", NamesNoNotice, RETURNS),
+    Defect("collect-until-acknowledged", ForgetsAtOnce, RETURNS),
+    Defect("collect-away", NothingCameBack, RETURNS),
+)
