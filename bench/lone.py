@@ -7,42 +7,20 @@ to sleep; the pauses differ, since a watch of the file system may answer differe
 
 import argparse
 import random
-import signal
 import statistics
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
+from typing import TYPE_CHECKING
 
 from bench.material import drops, machine, options
+from bench.material.service import PATIENCE, running
+
+if TYPE_CHECKING:
+    from queue import Queue
 
 PAUSES = (0.02, 0.8)  # seconds, least and most: on both sides of watchdog's half second
 WARM = 5  # notices that do not count: the first ones fill caches
-PATIENCE = 30.0  # seconds for one receipt, or for the start
-
-
-@contextmanager
-def running(hub: Path, config: Path) -> Iterator["Queue[tuple[float, str]]"]:
-    """Run a hub; give its announcements, each with the time it came."""
-    command = [str(hub), "--config", str(config), "run", "--announce"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    said: Queue[tuple[float, str]] = Queue()
-    reader = threading.Thread(target=_read, args=(process, said), daemon=True)
-    reader.start()
-    try:
-        yield said
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
-
-
-def _read(process: "subprocess.Popen[str]", said: "Queue[tuple[float, str]]") -> None:
-    for line in process.stdout or ():
-        said.put((time.monotonic(), line))
 
 
 def lone(

@@ -23,7 +23,7 @@ ENVELOPE = """\
   <CreatedAt>{at}</CreatedAt>
   <Author identifierScheme="ags" name="Bauamt">130030000000</Author>
   <CaseReference>BA-2026-{number:06}</CaseReference>
-  <Mailbox scheme="archive">registry</Mailbox>
+  <Mailbox scheme="{scheme}">{account}</Mailbox>
   <Service>urn:de:fim:leika:leistung:99012012001000</Service>
   <MessageType>Bescheid</MessageType>
   <Subject>Ihre Baugenehmigung</Subject>
@@ -53,6 +53,16 @@ def spool(folder: Path) -> Path:
     return folder / "spool" / starter.TENANT / starter.PROCEDURE
 
 
+def with_mailbox(config: Path, name: str, table: str) -> None:
+    """Add a mailbox to hub.toml, and to what the tenant may use.
+
+    table: the lines of `[mailboxes.<name>]`, then of its tables
+    """
+    text = config.read_text("utf-8")
+    more = text.replace("mailboxes = [", f'mailboxes = ["{name}", ', 1)
+    config.write_text(f"{more}\n[mailboxes.{name}]\n{table}", "utf-8")
+
+
 def account(folder: Path) -> Path:
     """Return the mailbox account that all notices go to."""
     return folder / "var" / "mailboxes" / SCHEME / ACCOUNT
@@ -66,7 +76,15 @@ def hand_in(folder: Path, count: int, seed: int) -> None:
     os.sync()  # else the first barrier of the run would pay for the material
 
 
-def write(incoming: Path, stem: str, number: int, chance: random.Random) -> None:
+def write(
+    incoming: Path,
+    stem: str,
+    number: int,
+    chance: random.Random,
+    *,
+    scheme: str = SCHEME,
+    account: str = ACCOUNT,
+) -> None:
     """Put one notice into `in/`: its document, then its envelope by rename."""
     document = pdf(chance)
     (incoming / f"{stem}.pdf").write_bytes(document)
@@ -74,6 +92,8 @@ def write(incoming: Path, stem: str, number: int, chance: random.Random) -> None
         uuid=uuid.UUID(int=chance.getrandbits(128), version=4),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         number=number,
+        scheme=scheme,
+        account=account,
         size=len(document),
         sha256=hashlib.sha256(document).hexdigest(),
         reference=f"{stem}.pdf",
