@@ -13,7 +13,7 @@ from postfach_mailbox import Delivery, DeliveryDocument
 from postfach_mailbox.notice import AddressData, AuthorData, CodeData, DocumentData, NoticeData
 from postfach_mailbox_directory import DirectoryMailbox
 
-NEVER = time.clock_gettime(time.CLOCK_BOOTTIME) + 3600
+NEVER = time.clock_gettime(time.CLOCK_BOOTTIME) + 86400
 PDF, XML = "application/pdf", "application/xml"
 
 
