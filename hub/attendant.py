@@ -1,8 +1,9 @@
 """A plugin's process that is no mailbox: a check or an observer, as the stage that asks it sees it.
 
-It is asked as many things at once as hub.toml says while it answers usefully. One that does not is
-trusted with one call at a time, and if that is in vain too it is asked for nothing but its health,
-until it is up again. Its process is started anew when it dies, later each time.
+It is asked as many things at once as hub.toml says while it answers usefully. One that does not,
+several times in a row, is asked for nothing but its health until it is up; then it is trusted with
+one call at a time, until one is of use. Its process is started anew when it dies, later each time,
+and trusted with one call likewise.
 
 No answer of its own makes the hub wait: what a call was about is the caller's, and stays there.
 """
@@ -17,7 +18,7 @@ from hub.host import Answer, Died, Host, Started, StartFailed
 from hub.pacing import Bucket
 from hub.telemetry import logger
 from postfach_mailbox import Health
-from postfach_mailbox.frames import Described, Operation, Payload
+from postfach_mailbox.frames import Operation, Payload
 
 IN_VAIN = 3  # calls in a row without a useful answer
 PROBES = (1.0, 2.0, 5.0, 10.0)  # seconds between looks at one that does not answer
@@ -28,14 +29,13 @@ RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before a dead process is 
 class Attendant:
     """A configured check or observer: its process, and how far it is trusted.
 
-    kind: `check` or `observer`; described: what its capabilities must be
+    kind: `check` or `observer`
     tenants: whose; None: those of all
     call_timeout: seconds
     """
 
     kind: str
     name: str
-    described: type[Described]
     host: Host
     clock: Clock
     call_timeout: float
@@ -58,14 +58,19 @@ class Attendant:
         return self.tenants is None or tenant in self.tenants
 
     @property
-    def places(self) -> int:
-        """How many calls it takes now."""
+    def room(self) -> int:
+        """How many calls it takes, but for its rate."""
         if self.silent:
             return 0
         free = self.host.free
-        if self.wary:
-            free = min(free, 0 if self._in_flight else 1)
-        return free if self.bucket is None else min(free, self.bucket.left(self.clock.elapsed()))
+        return min(free, 0 if self._in_flight else 1) if self.wary else free
+
+    @property
+    def places(self) -> int:
+        """How many calls it takes now."""
+        if self.bucket is None:
+            return self.room
+        return min(self.room, self.bucket.left(self.clock.elapsed()))
 
     def call(self, operation: Operation, payload: Payload, fds: Sequence[int] = ()) -> int | None:
         """Send a call that ends after `call_timeout`; return its number.
@@ -92,7 +97,8 @@ class Attendant:
         for event in self.host.events():
             match event:
                 case Started():
-                    self._started(event)
+                    self.starting = False
+                    logger().info(f"{self.kind} started", plugin=self.name)
                 case StartFailed():
                     logger().error(f"{self.kind} does not start", plugin=self.name)
                     self._died()
@@ -124,20 +130,12 @@ class Attendant:
         """Start its process again, ask for its health, when it is time."""
         now = self.clock.elapsed()
         if self.host.fileno() is None and now >= self._restart_at:
-            self.start()
+            self.host.start()
         elif self.silent and self.host.up and self._probing is None and now >= self._probe_at:
             number = next(self._numbers)
             deadline = now + self.call_timeout
             if self.host.call(number, Operation.HEALTH, None, deadline=deadline):
                 self._probing = number
-
-    def start(self) -> None:
-        """Start its process; one that cannot be made is tried again later."""
-        try:
-            self.host.start()
-        except OSError as error:
-            logger().error(f"{self.kind} does not start", plugin=self.name, exc_info=error)
-            self._died()
 
     @property
     def next_at(self) -> float | None:
@@ -146,15 +144,6 @@ class Attendant:
         if self.bucket is not None and not self.bucket.left(now := self.clock.elapsed()):
             ends.append(self.bucket.next_at(now))
         return min((end for end in ends if end is not None), default=None)
-
-    def _started(self, event: Started) -> None:
-        self.starting = False
-        if type(event.capabilities) is not self.described:  # the process lies about its kind
-            logger().error(f"{self.kind} is none", plugin=self.name)
-            self.host.stop(0.0)
-            self._died()
-            return
-        logger().info(f"{self.kind} started", plugin=self.name)
 
     def _died(self) -> None:
         self._restart_at = self.clock.elapsed() + RESTARTS[min(self._deaths, len(RESTARTS) - 1)]
@@ -176,7 +165,6 @@ def make_attendant(
     name: str,
     table: CheckConfig | ObserverConfig,
     *,
-    described: type[Described],
     host: Host,
     clock: Clock,
 ) -> Attendant:
@@ -184,7 +172,6 @@ def make_attendant(
     return Attendant(
         kind=kind,
         name=name,
-        described=described,
         host=host,
         clock=clock,
         call_timeout=table.call_timeout.total_seconds(),

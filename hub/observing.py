@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hub.attendant import Attendant
+from hub.errors import HubError
 from hub.journal import Journal, observers
 from hub.journal.observers import Told
+from hub.telemetry import logger
 from postfach_mailbox import NoticeEvent, Observed
 from postfach_mailbox.frames import ObservePayload, Operation
 from postfach_mailbox.observing import EVENTS_MAX
@@ -47,15 +49,16 @@ class Observing:
     _end: int = 0
     _commits: int = -1
 
-    def step(self) -> None:
-        """Tell each observer what it has not been told."""
-        if not self._readers:
-            return
+    def step(self) -> bool:
+        """Tell each observer what comes next; whether there is more to look at at once."""
         self._look()
         for name, reader in self._readers.items():
-            attendant = self.attendants[name]
-            while reader.telling is None and reader.seen < self._end and attendant.places:
-                self._tell(attendant, reader)
+            if self._waits(reader) and self.attendants[name].places:
+                self._tell(self.attendants[name], reader)
+        return any(
+            self._waits(reader) and self.attendants[name].places > 0
+            for name, reader in self._readers.items()
+        )
 
     def poll(self) -> None:
         """Take in what the observers said."""
@@ -76,10 +79,11 @@ class Observing:
         if not self.attendants:
             return
         self._commits = -1  # other workers write too
-        with self.journal.read() as connection:
-            strays = observers.strays(connection, self.attendants, self.worker)
-        if strays or not self._readers:
-            self.own()
+        if others := self.attendants.keys() - self._readers.keys():
+            with self.journal.read() as connection:
+                strays = observers.strays(connection, others, self.worker)
+            if strays:
+                self.own()
         for attendant in self.attendants.values():
             attendant.tend()
 
@@ -94,11 +98,10 @@ class Observing:
 
     @property
     def busy(self) -> bool:
-        """Whether an observer that answers has not been told all yet."""
+        """Whether an observer that answers has not been told all yet, be it for its rate."""
         self._look()
         return any(
-            reader.telling is not None
-            or (reader.seen < self._end and self.attendants[name].places > 0)
+            reader.telling is not None or (self._waits(reader) and self.attendants[name].room > 0)
             for name, reader in self._readers.items()
         )
 
@@ -106,6 +109,9 @@ class Observing:
         """End the observers' processes; what they did not confirm comes again."""
         for attendant in self.attendants.values():
             attendant.host.stop(0.0)
+
+    def _waits(self, reader: _Reader) -> bool:
+        return reader.telling is None and reader.seen < self._end
 
     def _look(self) -> None:
         if self._readers and self._commits != self.journal.commits:
@@ -115,23 +121,28 @@ class Observing:
 
     def _tell(self, attendant: Attendant, reader: _Reader) -> None:
         with self.journal.read() as connection:
-            found = observers.after(connection, reader.seen, EVENTS_MAX)
+            found, last = observers.after(connection, reader.seen, EVENTS_MAX)
         events = tuple(
             _event(one, one.tenant) for one in found if one.tenant and attendant.serves(one.tenant)
         )
         if not events:
-            reader.seen = found[-1].id if found else self._end
+            reader.seen = last
             if reader.seen - reader.cursor >= SKIPPED:
                 self._move(attendant.name, reader)
             return
         call = attendant.call(Operation.OBSERVE, ObservePayload(events=events))
         if call is not None:
-            reader.telling = (call, found[-1].id)
+            reader.telling = (call, last)
 
     def _move(self, name: str, reader: _Reader) -> None:
-        with self.journal.write() as tx:
-            observers.move(tx, name, self.worker, reader.seen)
-        reader.cursor = reader.seen
+        """Write how far an observer is; where that fails, the next time does it."""
+        try:
+            with self.journal.write() as tx:
+                observers.move(tx, name, self.worker, reader.seen)
+        except HubError as error:
+            logger().error("cursor not written", plugin=name, exc_info=error)
+        else:
+            reader.cursor = reader.seen
 
 
 def _event(one: Told, tenant: str) -> NoticeEvent:

@@ -32,7 +32,7 @@ from hub.seal import load as load_seal
 from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock, open_spool
 from hub.vault import Vault, load_master_key
-from postfach_mailbox import Capabilities, CheckCapabilities, ObserverCapabilities
+from postfach_mailbox import Capabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +139,6 @@ def _checks(ground: Ground) -> dict[str, Attendant]:
             "check",
             name,
             table,
-            described=CheckCapabilities,
             host=make_host("checks", name, table, base=base, clock=clock),
             clock=clock,
         )
@@ -154,7 +153,6 @@ def _observers(ground: Ground) -> dict[str, Attendant]:
             "observer",
             name,
             table,
-            described=ObserverCapabilities,
             host=make_host("observers", name, table, base=base, clock=clock),
             clock=clock,
         )

@@ -100,10 +100,10 @@ class Loop:
         finished = parts.dispatch.finish()
         self.finished(finished)
         parts.dispatch.lease()
-        parts.observing.step()
+        telling = parts.observing.step()
         wrote = bool(self._files)
         self.hand_out()
-        return bool(done or finished.finals or wrote or parts.intake.busy)
+        return bool(done or finished.finals or wrote or telling or parts.intake.busy)
 
     def tick(self) -> None:
         """Look after what time brings, if it is time."""

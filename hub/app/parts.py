@@ -55,15 +55,17 @@ class Parts:
 
     @property
     def asking(self) -> bool:
-        """Whether a call to a plugin is out, or an observer has not been told all."""
-        return bool(self.dispatch.flights or self.checks.in_flight or self.observing.busy)
+        """Whether a call to a plugin is out, or one goes out as soon as a plugin's rate allows."""
+        checked = self.checks.in_flight or self.intake.parked.coming
+        looked_at = any(line.probing is not None for line in self.dispatch.lines.values())
+        return bool(self.dispatch.flights or looked_at or checked or self.observing.busy)
 
     def start(self) -> None:
         """Start the plugins' processes."""
         for line in self.dispatch.lines.values():
             line.host.start()
         for one in self.attendants:
-            one.start()
+            one.host.start()
 
     def hear(self) -> None:
         """Take in what the plugins' processes said."""

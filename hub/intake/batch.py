@@ -1,13 +1,13 @@
 """One batch: from claims to a commit, or back to claims that wait."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.clock import Clock
 from hub.durable import Disk
-from hub.errors import StorageFailed
+from hub.errors import NoticeRefused, StorageFailed
 from hub.intake.checks import Checks
 from hub.intake.commit import Committer, Done
 from hub.intake.drops import Acceptable, Checked, Opened, Refusal, Repeat, Waits, Work
@@ -26,7 +26,8 @@ LARGE = 8 * 1024 * 1024  # bytes; a drop with a larger document is worked by its
 class Sorted:
     """A batch by what became of each drop.
 
-    parked: of tenants whose checks have no place free; asked: how many are before their checks now
+    settling: not looked at yet; parked: nor these, of tenants whose checks have no place free
+    asked: how many are before their checks now
     """
 
     opened: list[Opened] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Sorted:
     repeats: list[Repeat] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     waiting: list[Work] = field(default_factory=list)
+    settling: list[Work] = field(default_factory=list)
     failed: list[Work] = field(default_factory=list)
     large: list[Work] = field(default_factory=list)
     parked: list[Work] = field(default_factory=list)
@@ -110,8 +112,9 @@ class Taker:
                 _take_along(opened)
                 found.repeats.append(Repeat(opened=opened, notice_id=notice.id))
             elif not self.settling.complete(opened):
-                found.waiting.append(opened.work)
+                found.settling.append(opened.work)
             elif checked and not self.checks.places(opened.work.spool.tenant):
+                _take_along(opened)  # so that they need not stand still again
                 found.parked.append(opened.work)
             elif len(found.opened) > 1 and _is_large(opened):
                 found.large.append(opened.work)
@@ -153,7 +156,13 @@ class Taker:
         self._guarded(opened.work, found, layer)
 
     def _seal(self, drop: Acceptable, found: Sorted, segment: Segment, now: datetime) -> bool:
-        """Seal a drop that passed its checks; False where that failed, so that it waits."""
+        """Seal a drop that passed its checks; False where it waits instead.
+
+        One whose mailbox has told since what it can do is checked against that, as a new one is.
+        """
+        if not drop.told and self.told().get(drop.mailbox) is not None:
+            found.waiting.append(drop.opened.work)
+            return False
         before = len(found.sealed)
 
         def layer() -> None:
@@ -176,9 +185,10 @@ class Taker:
 
 
 def _take_along(opened: Opened) -> None:
-    """Claim the documents of a repeated drop, so that they are removed with it."""
+    """Claim a drop's documents; one that cannot be moved stays where it is."""
     for n, reference in references(opened):
-        opened.work.spool.claim_document(opened.work.claim, n, reference)
+        with suppress(NoticeRefused):
+            opened.work.spool.claim_document(opened.work.claim, n, reference)
 
 
 def _is_large(opened: Opened) -> bool:

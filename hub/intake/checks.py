@@ -14,7 +14,7 @@ Limits: each check has at most PLACES drops before it, so that hub.toml cannot u
 """
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -66,8 +66,7 @@ class Decided:
             self.waiting.append(work)
         else:
             try:
-                for _ in range(one.tries):  # as before it was asked about: the commit may crash
-                    work = replace(work, claim=work.spool.count_try(work.claim))
+                work = work.tried(one.tries)  # as before it was asked about: the commit may crash
             except StorageFailed as error:
                 logger().error("try not counted", claim=work.claim.id, exc_info=error)
                 self.waiting.append(work)
@@ -98,11 +97,14 @@ class Checks:
 
     def places(self, tenant: str) -> int:
         """Return how many drops of a tenant all its checks take now."""
-        before: dict[str, int] = dict.fromkeys(self.attendants, 0)
-        for name, _ in self._asked:
-            before[name] += 1
+        paced = min(one.places for one in self.attendants.values() if one.serves(tenant))
+        return min(paced, self.room(tenant))
+
+    def room(self, tenant: str) -> int:
+        """Return how many drops of a tenant all its checks take but for their rates."""
+        before = Counter(name for name, _ in self._asked)
         return min(
-            min(one.places, PLACES - before[one.name])
+            min(one.room, PLACES - before[one.name])
             for one in self.attendants.values()
             if one.serves(tenant)
         )
@@ -113,10 +115,7 @@ class Checks:
         Raises StorageFailed: nothing was asked.
         """
         work = drop.opened.work
-        tries = work.claim.tries
-        if tries:  # waiting for a check is no crash's fault; a try counts again when it is taken
-            drop = drop.claimed_as(work.untried())
-        asked = _Asked(drop=drop, segment=segment, tries=tries)
+        asked = _Asked(drop=drop, segment=segment, tries=work.claim.tries)
         payload = _payload(drop)
         try:
             fd = self.vault.open(segment.id)
@@ -136,7 +135,14 @@ class Checks:
                     self._asked[name, call] = asked
         finally:
             os.close(fd)
+        # Waiting for a check is no crash's fault; a try counts again when the drop is taken.
+        asked.drop = drop.claimed_as(work.untried())
         self._land(asked)
+
+    def holds(self, work: Work) -> bool:
+        """Whether a drop is before its checks, or was and is not decided yet."""
+        drops = [one.drop for one in self._asked.values()] + [one.drop for one in self.landed]
+        return any(drop.opened.work.claim.id == work.claim.id for drop in drops)
 
     def poll(self) -> None:
         """Take in what the checks said."""

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from hub.errors import NoticeRefused
+from hub.errors import NoticeRefused, StorageFailed
 from hub.model import Notice
 from hub.spool import Claim, Spool
+from hub.telemetry import logger
 from hub.vault import Extent, Segment
 
 
@@ -16,10 +17,21 @@ class Work:
     claim: Claim
 
     def untried(self) -> "Work":
-        """Return it without tries, durably: waiting is no crash. Raises StorageFailed."""
+        """Return it without tries, durably: waiting is no crash. With them where that fails."""
         if not self.claim.tries:
             return self
-        return replace(self, claim=self.spool.count_try(self.claim, none=True))
+        try:
+            return replace(self, claim=self.spool.count_try(self.claim, none=True))
+        except StorageFailed as error:
+            logger().error("tries not taken off", claim=self.claim.id, exc_info=error)
+            return self
+
+    def tried(self, times: int) -> "Work":
+        """Return it with so many tries, counted durably. Raises StorageFailed."""
+        work = self
+        while work.claim.tries < times:
+            work = replace(work, claim=work.spool.count_try(work.claim))
+        return work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,25 +13,40 @@ class Parking:
     """The drops of one worker that no check has a place for; no envelope of them is in memory."""
 
     checks: Checks
-    _waiting: dict[str, deque[Work]] = field(default_factory=dict)
+    _waiting: dict[str, deque[tuple[Work, int]]] = field(default_factory=dict)
 
     def park(self, works: Iterable[Work]) -> None:
-        """Keep drops until there is a place; waiting is no crash, so it counts no try."""
+        """Keep drops until there is a place.
+
+        Waiting is no crash, so no try counts meanwhile; `leave` tells how many there were.
+        """
         for work in works:
-            self._waiting.setdefault(work.spool.tenant, deque()).append(work.untried())
+            waiting = self._waiting.setdefault(work.spool.tenant, deque())
+            waiting.append((work.untried(), work.claim.tries))
 
     @property
     def ready(self) -> bool:
         """Whether a parked drop finds a place now."""
         return any(self._places(tenant) for tenant in self._waiting)
 
-    def leave(self, at_most: int) -> list[Work]:
-        """Return parked drops for which there is a place now, of one tenant."""
+    @property
+    def coming(self) -> bool:
+        """Whether a parked drop finds a place as soon as its checks' rates allow."""
+        return any(works and self.checks.room(tenant) for tenant, works in self._waiting.items())
+
+    def leave(self, at_most: int) -> list[tuple[Work, int]]:
+        """Return parked drops for which there is a place now, of one tenant, with their tries.
+
+        One that had tries comes alone.
+        """
         for tenant in self._waiting:
             if count := min(self._places(tenant), at_most):
                 works = self._waiting.pop(tenant)
                 self._waiting[tenant] = works  # behind the others: each tenant has its turn
-                return [works.popleft() for _ in range(count)]
+                left = [works.popleft()]
+                while len(left) < count and not left[-1][1] and not works[0][1]:
+                    left.append(works.popleft())
+                return left
         return []
 
     def _places(self, tenant: str) -> int:

@@ -13,7 +13,7 @@ from hub.clock import Clock
 from hub.config import Config
 from hub.intake.drops import Opened
 from hub.intake.layers import references
-from hub.spool import Signature, Spool
+from hub.spool import Claim, Signature, Spool
 
 PATIENCE = 10  # times `settle` that a missing document is waited for
 
@@ -66,7 +66,13 @@ class Settling:
         if patient and (missing or moving):
             return False
         self._claimed.pop(claim.id, None)
+        for _, reference in references(opened):
+            self._seen.pop((spool.tenant, spool.procedure, reference.encode("ascii")), None)
         return True
+
+    def awaits(self, claim: Claim) -> bool:
+        """Whether a claimed drop was not complete when it was looked at last."""
+        return claim.id in self._claimed
 
     @property
     def pending(self) -> bool:

@@ -64,13 +64,14 @@ def own(tx: Transaction, names: Iterable[str], me: str) -> dict[str, int]:
 
 
 def strays(connection: sa.Connection, names: Iterable[str], me: str) -> bool:
-    """Whether an observer has no row yet, or one that no living worker holds."""
+    """Whether one of these has no row yet, or one that no other living worker holds."""
     ended = sa.select(worker.c.id).where(worker.c.ended_at.is_not(None))
     wanted = set(names)
     held = connection.scalars(
         sa.select(observer.c.name).where(
             observer.c.name.in_(wanted),
-            (observer.c.worker == me) | observer.c.worker.not_in(ended),
+            observer.c.worker != me,
+            observer.c.worker.not_in(ended),
         )
     )
     return bool(wanted - set(held))
@@ -96,8 +97,11 @@ def end(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.max(entry.c.id))) or 0
 
 
-def after(connection: sa.Connection, cursor: int, limit: int) -> list[Told]:
-    """Return the entries after a cursor, oldest first."""
+def after(connection: sa.Connection, cursor: int, limit: int) -> tuple[list[Told], int]:
+    """Return the next entries after a cursor, oldest first, and up to which id they were read.
+
+    One that is no entry any more is passed over: `hub evidence verify` finds it.
+    """
     rows = connection.execute(
         sa.select(
             entry.c.id,
@@ -112,14 +116,22 @@ def after(connection: sa.Connection, cursor: int, limit: int) -> list[Told]:
         .order_by(entry.c.id)
         .limit(limit)
     ).all()
-    parsed = [(row, evidence.parse(row.body)) for row in rows]
+    parsed = [(row, one) for row in rows if (one := _parsed(row.body)) is not None]
     claims = [text for row, one in parsed if row.tenant is None and (text := _text(one, "claim"))]
     known = sa.select(drop.c.claim, drop.c.tenant, drop.c.procedure).where(drop.c.claim.in_(claims))
     dropped = {row.claim: row for row in connection.execute(known)} if claims else {}
-    return [
+    told = [
         _told(row, one, row if row.tenant else dropped.get(_text(one, "claim") or ""))
         for row, one in parsed
     ]
+    return told, rows[-1].id if rows else cursor
+
+
+def _parsed(body: bytes) -> evidence.Entry | None:
+    try:
+        return evidence.parse(body)
+    except ValueError:
+        return None
 
 
 def _told(row: Any, one: evidence.Entry, place: Any) -> Told:

@@ -175,11 +175,6 @@ class Spool:
         self.disk.sync_folder(own)
         return counted
 
-    def found_claims(self) -> list[Claim]:
-        """Return the claims in this worker's own folder, oldest first."""
-        claims = (Claim.parse(name) for name in names(self.folders.own))
-        return sorted((claim for claim in claims if claim), key=lambda claim: claim.id)
-
     def adopt(self, dead: str) -> list[Claim]:
         """Take over all claims of a dead worker, whose lock the caller holds; oldest first.
 

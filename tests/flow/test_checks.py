@@ -4,6 +4,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,7 @@ def test_while_clamd_is_away_a_run_leaves_drops_as_claims_and_ends_well(
     for _ in range(4):  # more runs than a drop may crash
         world.once()
     assert world.receipts() == {}
-    assert [name.split(".")[1:] for name in waiting(world)] == [
+    assert sorted(name.split(".")[1:] for name in waiting(world)) == [
         ["0", "bad", "xml"],
         ["0", "good", "xml"],
     ]
@@ -217,3 +218,59 @@ def test_a_check_that_is_not_installed_lets_nothing_pass(checked: Checked) -> No
     assert world.receipts() == {}
     assert other.outcomes("flows") == ["DEPOSITED"]
     assert len(waiting(world)) == 1
+
+
+def test_a_run_waits_for_a_check_that_its_rate_holds_back(checked: Checked, clamd: Clamd) -> None:
+    world = checked(more='rate = "2/s"')
+    world.put(*(drop(stem=f"d{n}") for n in range(5)))
+    with clamd.up():
+        world.once()
+    assert [world.outcomes(f"d{n}") for n in range(5)] == [["DEPOSITED"]] * 5
+
+
+def test_a_run_ends_where_a_document_is_missing_and_the_check_is_away(checked: Checked) -> None:
+    world = checked()
+    world.configure('settle = "0s"', 'settle = "200ms"')
+    world.configure('plugin = "clamd"', 'plugin = "clamav"')
+    alone = drop(stem="alone")
+    world.put(replace(alone, files={}))
+    world.once()
+    assert world.receipts() == {}
+    assert len(waiting(world)) == 1
+
+
+def test_a_hub_that_is_told_to_stop_leaves_what_is_before_a_check_to_the_next(
+    checked: Checked, clamd: Clamd
+) -> None:
+    world = checked()
+    world.put(*(drop(stem=f"d{n}") for n in range(3)))
+    with ExitStack() as stack:
+        server = stack.enter_context(clamd.up())
+        server.held.clear()
+        hub = stack.enter_context(world.service())
+        until(server.asked, "a drop is before the check")
+        assert hub.stop() == 0
+        server.held.set()
+        world.once()
+    assert [world.outcomes(f"d{n}") for n in range(3)] == [["DEPOSITED"]] * 3
+    assert unbalanced(world, 3) == []
+
+
+def test_another_hub_takes_over_what_a_killed_one_had_before_a_check(
+    checked: Checked, clamd: Clamd
+) -> None:
+    world = checked()
+    with ExitStack() as stack:
+        server = stack.enter_context(clamd.up())
+        server.held.clear()
+        first = stack.enter_context(world.service())
+        world.put(*(drop(stem=f"d{n}") for n in range(5)))
+        until(lambda: len(server.streams) == 5, "all are before the check")
+        second = stack.enter_context(world.service())
+        first.kill()
+        until(lambda: len(server.streams) > 5, "the second asks")
+        server.held.set()
+        until(lambda: len(world.receipts()) == 5, "all are taken")
+        assert second.stop() == 0
+    assert waiting(world) == []
+    assert unbalanced(world, 5) == []

@@ -146,3 +146,11 @@ def descendants(pid: int) -> list[int]:
         for child in (thread / "children").read_text("ascii").split():
             found += [int(child), *descendants(int(child))]
     return found
+
+
+def test_a_run_waits_for_an_observer_that_its_rate_holds_back(world: World) -> None:
+    file = observe(world, more='rate = "1/s"')
+    made = [drop(stem=f"d{n}") for n in range(3)]
+    world.put(*made)
+    world.once()
+    assert all(kinds(file, one.message_id)[-1] == "notice.deposited" for one in made)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from hub.durable import Disk
 from hub.journal import Journal, handouts, open_journal, taking
-from hub.spool import Spool, open_spool
+from hub.spool import Claim, Spool, open_spool
+from hub.spool.folders import names
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -47,6 +48,12 @@ def open_one(
         disk=Disk(),
         clock=clock,
     )
+
+
+def found_claims(spool: Spool) -> list[Claim]:
+    """Return the claims in a worker's own folder, oldest first."""
+    claims = (Claim.parse(name) for name in names(spool.folders.own))
+    return sorted((claim for claim in claims if claim), key=lambda claim: claim.id)
 
 
 def open_new_journal(folder: Path, clock: TurnedClock) -> Journal:

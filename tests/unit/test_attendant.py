@@ -7,9 +7,9 @@ import pytest
 
 from hub.attendant import Attendant
 from hub.config import Rate
-from hub.host import Host, Started, StartFailed
+from hub.host import Host, StartFailed
 from hub.pacing import Bucket
-from postfach_mailbox import CheckCapabilities, Health, ObserverCapabilities, Passed
+from postfach_mailbox import Health, Passed
 from postfach_mailbox.frames import Operation
 from tests.unit.puppet import Puppet
 from tests.unit.spools import TurnedClock
@@ -30,14 +30,13 @@ def attendant(puppet: Puppet, clock: TurnedClock) -> Attendant:
     made = Attendant(
         kind="check",
         name="malware",
-        described=CheckCapabilities,
         host=cast("Host", puppet),
         clock=clock,
         call_timeout=30.0,
         tenants=None,
         bucket=None,
     )
-    made.start()
+    made.host.start()
     made.poll()
     return made
 
@@ -139,14 +138,6 @@ def test_calls_of_a_process_that_died_come_back_and_it_is_started_later_each_tim
         assert attendant.places == 1  # until it answers
         puppet.die()
         attendant.poll()
-
-
-def test_a_plugin_of_another_kind_is_stopped(attendant: Attendant, puppet: Puppet) -> None:
-    liar = Started(capabilities=ObserverCapabilities(), operations=frozenset())
-    puppet.said.append(liar)
-    attendant.poll()
-    assert not puppet.up
-    assert attendant.places == 0
 
 
 def test_one_that_does_not_start_is_no_longer_waited_for(

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from hub import app, starter
 from hub.app.loop import Parts
-from hub.clock import system_clock
 from hub.config import load
 from hub.errors import StorageFailed
 from hub.intake import Committer, Done, Layers
@@ -19,15 +19,17 @@ from hub.intake.preparing import Sealed
 from hub.vault import Segment
 from postfach_mailbox import Capabilities
 from tests.flow.papers import drop
+from tests.unit.spools import TurnedClock
 
 NAMES = ("a", "b", "c")
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
-    started = starter.init(tmp_path / "h", system_clock().now())
+    clock = TurnedClock()
+    started = starter.init(tmp_path / "h", clock.now())
     config = load(started.config, {})
-    with app.worker(config, system_clock(), "w1") as made:
+    with app.worker(config, clock, "w1") as made:
         yield made
 
 
@@ -42,6 +44,7 @@ def put(parts: Parts, *stems: str) -> Path:
 
 
 def work_off(parts: Parts) -> None:
+    cast("TurnedClock", parts.clock).turn(seconds=5)  # so that what waits comes again
     parts.intake.scan()
     while parts.intake.busy:
         parts.intake.step()

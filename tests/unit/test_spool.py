@@ -7,7 +7,7 @@ import pytest
 
 from hub.errors import ConfigError, NoPermission, NotAvailable, StorageFailed
 from hub.spool import Claim, Spool, Stuck
-from tests.unit.spools import TurnedClock, make_folders, open_one
+from tests.unit.spools import TurnedClock, found_claims, make_folders, open_one
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_bad_name_is_claimed_under_a_stand_in(spool: Spool, path: Path, name: 
     assert claim.bad_name
     assert claim.stem.startswith("drop-")
     assert len(claim.stem) == len("drop-") + 16
-    assert spool.found_claims() == [claim]
+    assert found_claims(spool) == [claim]
 
 
 def test_the_longest_good_name_is_good(spool: Spool, path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_try_is_counted_in_the_name(spool: Spool, path: Path) -> None:
     claim = taken(spool, b"a.xml")
     counted = spool.count_try(spool.count_try(claim))
     assert counted.tries == 2
-    assert spool.found_claims() == [counted]
+    assert found_claims(spool) == [counted]
 
 
 def test_standing_tells_a_file_that_changed_from_one_that_stood_still(
@@ -227,7 +227,7 @@ def test_claims_of_a_dead_worker_are_adopted_with_their_documents(spool: Spool, 
     assert spool.folders.workers() == ["w0"]
     adopted = spool.adopt("w0")
     assert sorted(adopted, key=lambda one: one.stem) == [first, second]
-    assert spool.found_claims() == adopted
+    assert found_claims(spool) == adopted
     assert spool.folders.workers() == []
     with spool.open_document(first, 1, 100) as pieces:
         assert b"".join(pieces) == b"document"

@@ -9,7 +9,7 @@ import pytest
 
 from hub.errors import NoticeRefused
 from hub.spool import Claim, Spool, Stuck
-from tests.unit.spools import TurnedClock, make_folders, open_one
+from tests.unit.spools import TurnedClock, found_claims, make_folders, open_one
 
 LIMIT = 16 << 20
 
@@ -58,8 +58,8 @@ def test_each_attack_ends_as_it_must(attacks: ModuleType, tmp_path: Path) -> Non
         allowed = {*expected, "gone"} | ({"taken"} if harmless else set())
         assert outcomes <= allowed, (name, outcomes)
         assert outcomes or "ignored" in expected or not made.made[name][1], name
-        spool.reject(*spool.found_claims())
-        assert spool.found_claims() == [], name
+        spool.reject(*found_claims(spool))
+        assert found_claims(spool) == [], name
     spool.folders.close()
 
 

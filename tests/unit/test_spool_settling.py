@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hub.spool import Claim, Spool, remove_rejected
-from tests.unit.spools import TurnedClock, make_folders, open_one
+from tests.unit.spools import TurnedClock, found_claims, make_folders, open_one
 
 
 class Cut(BaseException):
@@ -42,7 +42,7 @@ def files(folder: Path) -> list[str]:
 def test_finishing_removes_a_drops_files_and_no_others(spool: Spool, path: Path) -> None:
     first, second = hand_in(spool, path, "a"), hand_in(spool, path, "b")
     assert spool.finish(first) == [first]
-    assert spool.found_claims() == [second]
+    assert found_claims(spool) == [second]
     assert len(files(path / ".claimed" / "w1")) == 3
     assert spool.finish(first, second) == [first, second]
     assert files(path / ".claimed" / "w1") == []
@@ -95,7 +95,7 @@ def test_settling_may_be_cut_anywhere_and_done_again(
             settle(claim)
     # as long as a file of it lies there, its envelope says so
     left = files(path / ".claimed" / "w1")
-    assert spool.found_claims() == ([claim] if left else [])
+    assert found_claims(spool) == ([claim] if left else [])
     assert settle(claim) == [claim]
     assert files(path / ".claimed" / "w1") == []
     assert len(files(path / "rejected")) == (0 if call == "unlink" else 3)
@@ -115,7 +115,7 @@ def test_a_takeover_may_be_cut_anywhere_and_done_again(
         with pytest.raises(Cut):
             spool.adopt("w0")
     spool.adopt("w0")
-    assert spool.found_claims() == [claim]
+    assert found_claims(spool) == [claim]
     assert len(files(path / ".claimed" / "w1")) == 3
     assert files(path / ".claimed") == ["w1"]
     for one in (dead, spool):
@@ -130,7 +130,7 @@ def test_one_drop_that_cannot_be_put_away_does_not_hold_the_others(
     assert isinstance(folder, Claim)
     plain = hand_in(spool, path)
     assert spool.finish(folder, plain) == [plain]  # a folder cannot be unlinked
-    assert spool.found_claims() == [folder]
+    assert found_claims(spool) == [folder]
 
 
 def test_refused_drops_are_removed_by_their_claims_and_no_others(spool: Spool, path: Path) -> None:

@@ -63,12 +63,17 @@ class Clamd:
         Raises Away, Strange, and what reading the stream raises.
         """
         with self._connect(seconds_left()) as connection:
+            sent = False
             try:
                 # A clamd that has enough, since the stream is too long, closes; it has said why.
                 with suppress(BrokenPipeError, ConnectionResetError):
                     _send(connection, stream, seconds_left)
+                    sent = True
                 _limit(connection, seconds_left())
-                return _read(_answer(connection))
+                answer = _read(_answer(connection))
+                if answer.kind == "ok" and not sent:
+                    raise Strange("OK before the end of the stream")
+                return answer
             except OSError as error:
                 raise Away(type(error).__name__) from error
 
@@ -122,9 +127,9 @@ def _answer(connection: socket.socket) -> str:
         found += piece
         if not piece or len(found) > ANSWER:
             break
-    if not found:
-        raise Away("closed without an answer")
-    return found.rstrip(b"\0\n").decode("utf-8", "replace")
+    if not found.endswith(b"\0"):  # a part of `stream: OK.Virus FOUND` may read `stream: OK`
+        raise Away("closed before the end of its answer")
+    return found[:-1].decode("utf-8", "replace")
 
 
 def _read(text: str) -> Answer:

@@ -179,3 +179,32 @@ def test_settings_name_exactly_one_way_to_clamd() -> None:
     for make in bad:
         with pytest.raises(ValidationError):
             make()
+
+
+@pytest.mark.parametrize(
+    ("answer", "size"),
+    [(b"stream: OK", 10), (b"stream: OK\0", 500 * CHUNK)],
+    ids=["cut off", "before the end of the stream"],
+)
+def test_an_ok_that_cannot_be_relied_on_lets_nothing_pass(
+    path: Path, check: ClamdCheck, answer: bytes, size: int
+) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def answer_at_once() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(10)
+                connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)
+                if size < CHUNK:
+                    while connection.recv(CHUNK):
+                        pass
+
+        thread = threading.Thread(target=answer_at_once)
+        thread.start()
+        verdict = check.check(submission(bytes(size)))
+        thread.join()
+    assert isinstance(verdict, Undecided)
