@@ -49,6 +49,7 @@ def settle(
 ) -> Settled:
     """Settle a notice: one commit.
 
+    One that would be sent again is settled too where an answer to an earlier call came late.
     A final one with an answer that came late is only noted as looked at: it has its final receipt.
     Raises DataInvalid for one that needs no decision, TryLater while an attempt is under way,
     SealUnavailable.
@@ -67,7 +68,8 @@ def settle(
             late.close(tx, row.id, now)
             _note(tx, row, "answer.closed", decision, now)
             return Settled(files=(), late=waiting)
-        if settled or state not in SETTLED_FROM:
+        doubtful = state in SETTLED_FROM or (waiting > 0 and not state.final)
+        if settled or not doubtful:
             raise _needless(row, state)
         files = _issue(tx, issuer, row, decision, now)
         deciding.settle(tx, row, decision.settled_as, now)

@@ -8,7 +8,7 @@ processes of one boot; `boot_id` says which boot that is.
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -43,6 +43,11 @@ class SystemClock:
     def elapsed(self) -> float:
         """Return seconds since boot, suspension included (CLOCK_BOOTTIME)."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def on_the_wall(clock: Clock, at: float) -> datetime:
+    """Return what the wall clock, as it is set now, shows when `elapsed()` is `at`; now if past."""
+    return clock.now() + timedelta(seconds=max(0.0, at - clock.elapsed()))
 
 
 def system_clock() -> SystemClock:

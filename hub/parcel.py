@@ -112,7 +112,7 @@ def unpack(found: Row, rows: Sequence[Row], vault: Vault) -> Parcel:
         facts=facts(found, rows),
         delivery_key=found.delivery_key,
         key=key,
-        notice=_notice.validate_json(kept),
+        notice=_handed_in(kept),
         documents=tuple(extent_of(row) for row in rows if row.item == DOCUMENT),
         sealed=sealed,
         sealed_sha256=sealed_row.sha256,
@@ -137,7 +137,14 @@ def facts(found: Row, rows: Sequence[Row]) -> Facts:
 def read_content(found: Row, rows: Sequence[Row], vault: Vault) -> Notice:
     """Return the notice as it was handed in, without the bytes of its documents."""
     key = vault.unwrap(found.key_wrapped, found.delivery_key.encode("ascii"))
-    return _notice.validate_json(_read(_one(rows, CONTENT), key, found.delivery_key, vault))
+    return _handed_in(_read(_one(rows, CONTENT), key, found.delivery_key, vault))
+
+
+def _handed_in(kept: bytes) -> Notice:
+    try:
+        return _notice.validate_json(kept)
+    except ValueError as error:  # written by a version that this one cannot read
+        raise cipher.Damaged("a notice is not as this version keeps it") from error
 
 
 def payload(parcel: Parcel, attempt: int) -> tuple[frames.DepositPayload, list[str]]:

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hub.dispatch.departing import Departure
-from hub.dispatch.flights import NOT_SENT, STOPPED, Flight, Result
+from hub.dispatch.flights import NOT_SENT, STOPPED, UNREADABLE, Flight, Result
 from hub.dispatch.leasing import Leasing
 from hub.dispatch.lines import Line, make_line
 from hub.dispatch.listening import Air
@@ -36,6 +36,7 @@ from hub.parcel import Parcel
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
 from postfach_mailbox import Prepared
+from postfach_mailbox.cipher import Damaged
 
 __all__ = [
     "Air",
@@ -119,19 +120,23 @@ class Dispatch:
 
     def _send(self, line: Line, departure: Departure) -> None:
         call, flight = self.air.number(), departure.flight
-        fds: list[int] = []
+        failed, fds = NOT_SENT, list[int]()
         try:
             operation, payload, segments = departure.call()
             fds.extend(self.leasing.vault.open(one) for one in segments)
-            reached = line.call(call, operation, payload, fds)
-        except (StorageFailed, ValueError) as error:
+            reached = line.call(call, operation, payload, fds, end=flight.lease.call_end)
+        except (Damaged, ValueError) as error:  # of this notice: it is held, the rest flows
+            message_id = flight.facts.message_id
+            logger().error("payload damaged", message_id=message_id, exc_info=error)
+            failed, reached = UNREADABLE, False
+        except StorageFailed as error:
             logger().error("call failed", mailbox=line.name, exc_info=error)
             reached = False
         finally:
             for fd in fds:
                 os.close(fd)
         if not reached:
-            self.air.landed.append(Result(flight=flight, outcome=NOT_SENT))
+            self.air.landed.append(Result(flight=flight, outcome=failed))
             return
         self.air.flights[call] = flight
         if flight.suspect:
@@ -178,6 +183,7 @@ class Dispatch:
         dead: workers found dead on this machine; their leases end at once
         """
         finished = Finished()
+        self.tending.follow(self.lines)
         self.tending.recover(self.lines, dead)
         try:
             files, finals = self.tending.expire()
@@ -195,8 +201,8 @@ class Dispatch:
         return finished
 
     def due_now(self) -> bool:
-        """Whether something is due that a mailbox could take now."""
-        lines = [line for line in self.lines.values() if line.callable]
+        """Whether something is due that a mailbox could take now, or once its child runs again."""
+        lines = [line for line in self.lines.values() if line.callable or line.returning]
         return any(self.leasing.waits_now(line) for line in lines)
 
     def lost(self) -> None:

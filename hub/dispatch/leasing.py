@@ -11,7 +11,7 @@ from hub.dispatch.flights import Flight
 from hub.dispatch.lines import Line
 from hub.errors import HubError
 from hub.issuing import Facts
-from hub.journal import Journal, Row, attempts, pauses, payloads, steps
+from hub.journal import Journal, Row, attempts, circuits, pauses, payloads, steps
 from hub.journal.attempts import Lease
 from hub.model import State
 from hub.parcel import Parcel
@@ -76,7 +76,10 @@ class Leasing:
         ]
 
     def waits_now(self, line: Line) -> bool:
-        """Whether something is due at this mailbox."""
+        """Whether something is due at this mailbox, or is freed in a moment."""
+        with self.journal.read() as connection:
+            if circuits.held_on(connection, line.name):
+                return True
         return bool(self._found(line, 1, alone=False))
 
     def _found(self, line: Line, free: int, *, alone: bool = True) -> list[Row]:
@@ -106,20 +109,20 @@ class Leasing:
     def _unpack(self, line: Line, found: Sequence[Row]) -> list[_Due]:
         if not found:
             return []
+        ids = [row.id for row in found]
         with self.journal.read() as connection:
-            history = attempts.history(connection, [row.id for row in found])
+            history = attempts.history(connection, ids)
+            kept = payloads.load_all(connection, ids)
         opened = []
         for row in found:
             try:
-                opened.append(self._open(line, row, history.get(row.id, [])))
+                opened.append(self._open(line, row, kept[row.id], history.get(row.id, [])))
             except (Damaged, HubError) as error:  # what does not open is held, the rest flows
                 logger().error("payload damaged", message_id=row.message_id, exc_info=error)
-                self._hold(row, "payload")
+                self._hold(row)
         return opened
 
-    def _open(self, line: Line, row: Row, tries: Sequence[Row]) -> _Due:
-        with self.journal.read() as connection:
-            rows = payloads.load(connection, row.id)
+    def _open(self, line: Line, row: Row, rows: Sequence[Row], tries: Sequence[Row]) -> _Due:
         called = transition.operation(State(row.state), line.policy)
         made = None
         if called == DEPOSIT:
@@ -134,8 +137,8 @@ class Leasing:
             reference=attempts.reference(tries),
         )
 
-    def _hold(self, row: Row, reason: str) -> None:
-        now = self.clock.now()
+    def _hold(self, row: Row) -> None:
+        now, reason = self.clock.now(), circuits.HELD_BY_PAYLOAD
         with self.journal.write() as tx:
             if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
                 return

@@ -15,8 +15,13 @@ from postfach_mailbox import Capabilities
 from postfach_mailbox.frames import Operation, Payload
 
 MARGIN = 30.0  # seconds that a lease outlives its call: the child is killed long before
-PROBES = (5.0, 10.0, 30.0, 60.0)  # seconds between looks at a mailbox whose circuit is open
-DEATHS = 3  # of its process, with no answer in between: the circuit opens
+PROBE = 5.0  # seconds between looks at a mailbox whose circuit is open
+# Seconds before the next look at one that was well at so many looks and took nothing afterwards:
+# each time may cost a notice its certainty.
+SEEMED_MENDED = (10.0, 30.0, 60.0, 300.0, 900.0)
+# With nothing taken in between, so many of either open the circuit, before all that waits is in
+# doubt: deaths of its process, answers that leave a notice in doubt.
+DEATHS, DOUBTS = 3, 20
 WITHOUT_RATE = (Operation.HEALTH, Operation.PREPARE)
 RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before a dead child is started again
 
@@ -35,6 +40,7 @@ class Line:
     capabilities: Capabilities | None = None
     circuit_open: bool = False
     deaths: int = 0
+    doubts: int = 0
     restart_at: float | None = None
     probe_at: float = 0.0
     probing: int | None = None
@@ -59,6 +65,12 @@ class Line:
         return self.host.fileno() is not None and not self.host.up
 
     @property
+    def returning(self) -> bool:
+        """Whether its child died and is about to run again; too often, and its circuit opens."""
+        coming = self.restart_at is not None or self.starting
+        return self.deaths > 0 and coming and not self.circuit_open
+
+    @property
     def places(self) -> int | None:
         """How many deposits it takes now; None where it cannot be called, so that work waits."""
         if not self.callable:
@@ -77,13 +89,23 @@ class Line:
         return self.bucket.next_at(now)
 
     def call(
-        self, call: int, operation: Operation, payload: Payload | None, fds: Sequence[int] = ()
+        self,
+        call: int,
+        operation: Operation,
+        payload: Payload | None,
+        fds: Sequence[int] = (),
+        *,
+        end: float | None = None,
     ) -> bool:
-        """Send a call that ends after its `call_timeout`. False: it did not reach the child."""
+        """Send a call. False: it did not reach the child, or its end is past already.
+
+        end: of its lease's term, however long the commit took; None: after `call_timeout`
+        """
         now = self.clock.elapsed()
-        reached = self.host.call(
-            call, operation, payload, fds=fds, deadline=now + self.call_timeout
-        )
+        end = now + self.call_timeout if end is None else end
+        if end <= now:
+            return False
+        reached = self.host.call(call, operation, payload, fds=fds, deadline=end)
         if reached and self.bucket and operation not in WITHOUT_RATE:
             self.bucket.take(now)
         return reached
@@ -94,6 +116,7 @@ class Line:
             worker=worker,
             boot_id=boot_id,
             end=now + self.call_timeout + MARGIN,
+            call_end=now + self.call_timeout,
             call=timedelta(seconds=self.call_timeout),
         )
 
@@ -108,21 +131,17 @@ class Line:
         self.trust.lose()
         return self.deaths >= DEATHS
 
-    def answered(self, *, taken: bool) -> None:
+    def answered(self, *, taken: bool, unknown: bool) -> bool:
         """Note that its child answered a call.
 
-        taken: the mailbox took or refused the notice, so it works
+        taken: the mailbox took or refused the notice, so it works; unknown: it may have taken it
+        Returns whether it has answered so for so often that its circuit is to open.
         """
-        self.deaths = 0
         self.trust.note(taken=taken)
         if taken:
-            self.mended = 0
-
-    def started(self, capabilities: Capabilities) -> None:
-        """Note what a child said of itself that has just started."""
-        self.capabilities = capabilities
-        if not self.mended:
-            self.probe_at = 0.0
+            self.deaths = self.doubts = self.mended = 0
+        self.doubts += int(unknown)
+        return unknown and self.doubts >= DOUBTS
 
     def fall_out(self) -> None:
         """Note that its circuit is open; one that only seemed mended is looked at later each time.
@@ -131,12 +150,13 @@ class Line:
         """
         self.circuit_open = True
         if self.mended:
-            self.probe_at = self.clock.elapsed() + PROBES[min(self.mended, len(PROBES) - 1)]
+            last = len(SEEMED_MENDED)
+            self.probe_at = self.clock.elapsed() + SEEMED_MENDED[min(self.mended, last) - 1]
 
     def looked_at(self, *, works: bool) -> None:
         """Note how a look at a mailbox whose circuit is open ended, and when the next is due."""
         self.probing = None
-        self.probe_at = self.clock.elapsed() + PROBES[0]
+        self.probe_at = self.clock.elapsed() + PROBE
         if works:
             self.circuit_open = False
             self.mended += 1

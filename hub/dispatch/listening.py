@@ -62,7 +62,9 @@ class Air:
         line.fall_out()
 
     def _started(self, line: Line, told: Capabilities) -> None:
-        line.started(told)
+        line.capabilities = told
+        if not line.mended:  # else it is looked at in its time
+            line.probe_at = 0.0
         with self.journal.write() as tx:
             circuits.told(tx, line.name, told.model_dump_json(), self.clock.now())
         self.told.append(line)
@@ -97,7 +99,10 @@ class Air:
         elif isinstance(event.outcome, Prepared | Failed):  # made without asking the mailbox
             self.land(line, event.call, event.outcome)
         elif isinstance(event.outcome, (*OUTCOMES, Absent)):
-            line.answered(taken=not isinstance(event.outcome, Deferred | Held | Unknown))
+            unknown = isinstance(event.outcome, Unknown)
+            taken = not (unknown or isinstance(event.outcome, Deferred | Held))
+            if line.answered(taken=taken, unknown=unknown) and not line.circuit_open:
+                self.out_of_order(line, "ANSWERS_LOST")
             self.land(line, event.call, cast("Answered", event.outcome))
 
     def _mended(self, line: Line) -> None:

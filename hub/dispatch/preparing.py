@@ -69,47 +69,54 @@ class Preparing:
                 leases = [one.flight.lease for one in results]
                 ours = attempts.holding(tx.connection, self.worker, leases)
                 kept = [lease for lease in leases if lease.attempt_id in ours]
-                for lease in kept:
-                    attempts.end(tx, lease, PREPARED, self.clock.now())
+                attempts.end(tx, kept, PREPARED, self.clock.now())
                 paused = pauses.names(tx.connection)
-                departures: list[Departure] = []
+                beginning: dict[str, list[tuple[Result, Parcel]]] = {}
+                begun: set[int] = set()
                 for one, sealed, row in made:
-                    if one.flight.lease.attempt_id not in ours:
+                    flight, line = one.flight, lines[one.flight.mailbox]
+                    if flight.lease.attempt_id not in ours:
                         continue
-                    line = lines[one.flight.mailbox]
                     new = replace(row, made_by=line.host.plugin)
-                    taking.replace(tx, one.flight.lease.notice_id, new)
-                    on_the_way = sum(each.flight.mailbox == line.name for each in departures)
-                    waits = paused.concerns(one.flight.tenant, line.name)
-                    if begin and not waits and (line.places or 0) > on_the_way:
-                        departures.append(self._begin(tx, line, one, sealed))
-                begun = {one.flight.lease.notice_id for one in departures}
-                for lease in kept:
-                    if lease.notice_id not in begun:
-                        attempts.let_go(tx, lease, self.clock.now())
-        return departures
+                    taking.replace(tx, flight.lease.notice_id, new)
+                    on_the_way = beginning.setdefault(line.name, [])
+                    waits = paused.concerns(flight.tenant, line.name)
+                    if begin and not waits and (line.places or 0) > len(on_the_way):
+                        on_the_way.append((one, sealed))
+                        begun.add(flight.lease.notice_id)
+                back = [lease for lease in kept if lease.notice_id not in begun]
+                attempts.let_go(tx, back, self.clock.now())
+                return [
+                    departure
+                    for name, batch in beginning.items()
+                    for departure in self._begin(tx, lines[name], batch)
+                ]
 
-    def _begin(self, tx: Transaction, line: Line, result: Result, made: Parcel) -> Departure:
-        before = result.flight.lease
-        tries = attempts.history(tx.connection, [before.notice_id])[before.notice_id]
+    def _begin(
+        self, tx: Transaction, line: Line, batch: Sequence[tuple[Result, Parcel]]
+    ) -> list[Departure]:
+        before = [result.flight.lease for result, _ in batch]
+        tries = attempts.history(tx.connection, [lease.notice_id for lease in before])
         term = line.term(self.worker, self.clock.boot_id, self.clock.elapsed())
-        lease = attempts.go_on(tx, term, before, self.clock.now())
-        return Departure(
-            flight=replace(result.flight, lease=lease),
-            parcel=made,
-            attempt=1 + attempts.deposits(tries),
-        )
+        leases = attempts.go_on(tx, term, before, self.clock.now())
+        return [
+            Departure(
+                flight=replace(result.flight, lease=lease),
+                parcel=made,
+                attempt=1 + attempts.deposits(tries[lease.notice_id]),
+            )
+            for lease, (result, made) in zip(leases, batch, strict=True)
+        ]
 
     def _open(self, results: Sequence[Result]) -> list[tuple[Result, Parcel]]:
         """Return the parcels of these notices; what does not open is held once it is due again."""
-        opened = []
+        opened, ids = [], [result.flight.lease.notice_id for result in results]
+        with self.journal.read() as connection:
+            found, kept = attempts.rows(connection, ids), payloads.load_all(connection, ids)
         for result in results:
-            notice_id = result.flight.lease.notice_id
-            with self.journal.read() as connection:
-                row = attempts.row(connection, notice_id)
-                rows = payloads.load(connection, notice_id)
+            row = found[result.flight.lease.notice_id]
             try:
-                opened.append((result, parcel.unpack(row, rows, self.vault)))
+                opened.append((result, parcel.unpack(row, kept[row.id], self.vault)))
             except (Damaged, HubError) as error:
                 logger().error("payload damaged", message_id=row.message_id, exc_info=error)
         return opened

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from hub import evidence, handover, issuing, receipt, transition
-from hub.clock import Clock
+from hub.clock import Clock, on_the_wall
 from hub.config import Config
 from hub.dispatch.flights import Ending, Flight, Result
 from hub.handover import tries_of
@@ -35,9 +35,8 @@ from hub.receipt import Outcome as Event
 from hub.telemetry import logger
 from hub.transition import PREPARE, Step
 from hub.vault import Vault
-from postfach_mailbox import Deferred, Deposited, Held, Pending, Prepared, Refused
+from postfach_mailbox import Deposited, Pending, Refused
 from postfach_mailbox import Reason as MailboxReason
-from postfach_mailbox.frames import Failed
 
 REFUSALS = {
     "RECIPIENT_UNKNOWN": "the mailbox has no such account; deliver by post",
@@ -54,7 +53,6 @@ FINAL_EVENTS = {
     State.FAILED: Event.FAILED,
     State.UNRESOLVED: Event.UNRESOLVED,
 }
-UNPREPARED = "PREPARE_FAILED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +138,10 @@ class _Commit:
 
     def end(self, result: Result) -> None:
         """Take up how an attempt ended."""
-        flight, outcome = result.flight, outcome_of(result)
-        step = self._step(flight, outcome)
-        ended = self._ended(result, outcome, step)
+        flight, outcome = result.flight, result.ending
+        call_ends = on_the_wall(self.by.clock, flight.lease.call_end)
+        step = self._step(result, outcome, call_ends)
+        ended = self._ended(result, outcome, step, call_ends)
         self.ended.append(ended)
         if step.opens_circuit:
             self.opened.setdefault(flight.mailbox, _code(outcome))
@@ -164,7 +163,7 @@ class _Commit:
 
     def keep_late(self, result: Result) -> bool:
         """Keep what a mailbox said too late, where it says what became; whether it is a case."""
-        flight, outcome = result.flight, outcome_of(result)
+        flight, outcome = result.flight, result.ending
         if not isinstance(outcome, Deposited | Refused) or flight.lease.operation == PREPARE:
             return False
         return late.keep(
@@ -186,7 +185,10 @@ class _Commit:
             circuits.open_circuit(self.tx, name, code, self.now)
         return handover.hand_out(self.tx, self.issued)
 
-    def _step(self, flight: Flight, outcome: Ending) -> Step:
+    def _step(self, result: Result, outcome: Ending, call_ends: datetime) -> Step:
+        flight = result.flight
+        if result.unreadable:
+            return Step(state=State.HELD)
         return transition.after_attempt(
             flight.state,
             flight.lease.operation,
@@ -195,12 +197,13 @@ class _Commit:
             now=self.now,
             jitter=random.random(),  # noqa: S311  # spreads retries, guards nothing
             policy=flight.policy,
-            call_ends=flight.lease.ends_at,
+            call_ends=call_ends,
         )
 
-    def _ended(self, result: Result, outcome: Ending, step: Step) -> Ended:
+    def _ended(self, result: Result, outcome: Ending, step: Step, call_ends: datetime) -> Ended:
         flight = result.flight
-        said = getattr(outcome, "reason", None)
+        why = circuits.HELD_BY_PAYLOAD if result.unreadable else circuits.HELD_BY_MAILBOX
+        said: MailboxReason | None = getattr(outcome, "reason", None)
         ended = Ended(
             lease=flight.lease,
             at=self.now,
@@ -212,7 +215,8 @@ class _Commit:
             state=step.state,
             state_before=flight.state,
             due_at=step.due_at,
-            held_reason=circuits.HELD_BY_MAILBOX if step.state is State.HELD else None,
+            call_ends=call_ends,
+            held_reason=why if step.state is State.HELD else None,
             crashed=result.crashed,
         )
         if not result.crashed or flight.crashes < recovery.CRASHES:
@@ -252,26 +256,6 @@ class _Commit:
         before = [row for row in rows if row.id != flight.lease.attempt_id]
         last = receipt.Attempt(at=flight.lease.started_at, code=_code(outcome))
         return [*tries_of(before), last]
-
-
-def outcome_of(result: Result) -> Ending:
-    """Return how an attempt ended for its notice.
-
-    Bytes that could not be made leave it as it was: nothing was sent, and it is tried again.
-    """
-    outcome = result.outcome
-    if isinstance(outcome, Prepared):
-        raise TypeError("bytes that were made are no end: see hub.dispatch.preparing")
-    if isinstance(outcome, Failed):
-        reason = outcome.reason
-    elif result.flight.lease.operation == PREPARE and not isinstance(outcome, Refused | Held):
-        reason = getattr(outcome, "reason", None) or MailboxReason(code=UNPREPARED, text="no bytes")
-    else:
-        return outcome
-    mailbox_code = reason.code
-    return Deferred(
-        reason=MailboxReason(code=UNPREPARED, text=reason.text, mailbox_code=mailbox_code)
-    )
 
 
 def _code(outcome: Ending) -> str:

@@ -6,20 +6,31 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub import handover, issuing, mailboxes, parcel, retry, transition
-from hub.clock import Clock
+from hub.clock import Clock, on_the_wall
 from hub.config import Config
-from hub.dispatch.lines import Line
+from hub.dispatch.lines import MARGIN, Line
 from hub.dispatch.listening import Air
 from hub.dispatch.results import FINAL_EVENTS
 from hub.errors import NoticeRefused
 from hub.handover import tries_of
 from hub.issuing import Issued, Issuer
-from hub.journal import Journal, Row, Transaction, attempts, circuits, payloads, recovery, steps
+from hub.journal import (
+    Journal,
+    Row,
+    Transaction,
+    attempts,
+    circuits,
+    pauses,
+    payloads,
+    recovery,
+    steps,
+)
 from hub.journal.handouts import Handout
 from hub.model import State
 from hub.telemetry import logger
 from hub.transition import DEPOSIT, PREPARE
 from hub.vault import Vault
+from postfach_mailbox.cipher import Damaged
 from postfach_mailbox.frames import Operation
 
 LIMIT = 200  # notices looked at in one go
@@ -35,6 +46,14 @@ class Tending:
     issuer: Issuer
     clock: Clock
 
+    def follow(self, lines: Mapping[str, Line]) -> None:
+        """Take it over that another worker, which may be gone by now, opened a circuit."""
+        with self.journal.read() as connection:
+            opened = pauses.circuits_open(connection)
+        for name in opened.keys() & lines.keys():
+            if not lines[name].circuit_open:
+                lines[name].fall_out()
+
     def recover(self, lines: Mapping[str, Line], dead: Iterable[str]) -> int:
         """End leases that are over; an attempt without end is UNKNOWN. Returns how many."""
         now = self.clock.now()
@@ -45,8 +64,9 @@ class Tending:
         with self.journal.write() as tx:
             found = recovery.left_behind(tx.connection, *where)
             for row in found:
-                state, due_at = self._after_loss(row, lines, now)
-                became = recovery.recover(tx, row, state, due_at, now)
+                call_ends = self._call_ends(row)
+                state, due_at = self._after_loss(row, lines, now, call_ends)
+                became = recovery.recover(tx, row, state, due_at, now, call_ends=call_ends)
                 tx.note(
                     row.id,
                     "attempt.lost",
@@ -57,8 +77,19 @@ class Tending:
                 )
         return len(found)
 
+    def _call_ends(self, row: Row) -> datetime | None:
+        """Return when the deadline of a lost call is over, whoever set the wall clock meanwhile."""
+        if row.lease_boot != self.clock.boot_id:
+            ends: datetime | None = row.attempt_ends_at
+            return ends
+        return on_the_wall(self.clock, row.lease_end - MARGIN)
+
     def _after_loss(
-        self, row: Row, lines: Mapping[str, Line], now: datetime
+        self,
+        row: Row,
+        lines: Mapping[str, Line],
+        now: datetime,
+        call_ends: datetime | None,
     ) -> tuple[State, datetime | None]:
         """Return what becomes of a notice whose lease is over, and when it is due again."""
         state, line = State(row.state), lines.get(row.mailbox)
@@ -72,23 +103,25 @@ class Tending:
         if called is None or called == DEPOSIT:
             return state, now if called else None
         again = retry.due(now, line.waits, row.failures + 1, random.random())  # noqa: S311  # spreads
-        return state, transition.not_in_the_air(again, state, line.policy, row.attempt_ends_at)
+        return state, transition.not_in_the_air(again, state, line.policy, call_ends)
 
     def expire(self) -> tuple[list[Handout], list[tuple[str, State]]]:
         """End what passed its deadline: `failed`, in doubt `unresolved`. Raises SealUnavailable."""
         now = self.clock.now()
         with self.journal.read() as connection:
-            if not recovery.overdue(connection, now, 1):
+            if not recovery.overdue(connection, now, 1, self.config.mailboxes):
                 return [], []
         finals = []
         with self.journal.write() as tx:
             issued = []
-            found = recovery.overdue(tx.connection, now, LIMIT)
-            history = attempts.history(tx.connection, [row.id for row in found])
+            found = recovery.overdue(tx.connection, now, LIMIT, self.config.mailboxes)
+            ids = [row.id for row in found]
+            history = attempts.history(tx.connection, ids)
+            kept = payloads.load_all(tx.connection, ids)
             for row in found:
                 state = transition.at_deadline(State(row.state))
                 code = "OUTCOME_UNKNOWN" if state is State.UNRESOLVED else "GAVE_UP"
-                facts = parcel.facts(row, payloads.load(tx.connection, row.id))
+                facts = parcel.facts(row, kept[row.id])
                 made = self.issuer.of_notice(
                     FINAL_EVENTS[state],
                     facts,
@@ -112,7 +145,13 @@ class Tending:
         for row in self._untold(line.name):
             with self.journal.read() as connection:
                 rows = payloads.load(connection, row.id)
-            kept = parcel.read_content(row, rows, self.vault)
+            try:
+                kept = parcel.read_content(row, rows, self.vault)
+            except Damaged as error:  # it is held for itself now, the rest flows
+                logger().error("payload damaged", message_id=row.message_id, exc_info=error)
+                with self.journal.write() as tx:
+                    circuits.hold_unreadable(tx, row, now)
+                continue
             facts = parcel.facts(row, rows)
             with self.journal.write() as tx:
                 if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
@@ -140,6 +179,7 @@ class Tending:
                 logger().error("mailbox does not start", mailbox=line.name, exc_info=error)
                 line.died()
         if not line.circuit_open:
+            self._free_held(line)
             return
         with self.journal.write() as tx:
             circuits.hold_waiting(tx, line.name, self.clock.now())
@@ -147,6 +187,14 @@ class Tending:
             call = air.number()
             if line.call(call, Operation.HEALTH, None):
                 line.probing = call
+
+    def _free_held(self, line: Line) -> None:
+        """Let more of that go on which the mailbox held until it was mended."""
+        with self.journal.read() as connection:
+            if not circuits.held_on(connection, line.name):
+                return
+        with self.journal.write() as tx:
+            circuits.free_held(tx, line.name, self.clock.now())
 
     def _untold(self, name: str) -> Iterator[Row]:
         after = 0

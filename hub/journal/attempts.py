@@ -24,7 +24,7 @@ _open = sa.text("open = 1")  # literally, or SQLite does not use the partial ind
 class Lease:
     """A notice in work: its row, the attempt that runs and the fence its result must show.
 
-    ends_at: when the call's deadline is over
+    call_end: when the call's deadline is over, in seconds on the clock that no one sets
     """
 
     notice_id: int
@@ -33,20 +33,22 @@ class Lease:
     fence: int
     operation: str
     started_at: datetime
-    ends_at: datetime | None = None
+    call_end: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """Who leases, and until when: seconds on the clock that no one sets, in this boot.
 
-    call: how long the call may take; the lease ends well after it
+    call_end: when the call's deadline is over; the lease ends well after it
+    call: how long that is from now
     """
 
     worker: str
     boot_id: str
     end: float
-    call: timedelta = timedelta(0)
+    call_end: float
+    call: timedelta
 
 
 def due(
@@ -83,7 +85,13 @@ def due(
 
 def row(connection: sa.Connection, notice_id: int) -> Row:
     """Return a notice's row, whoever works on it."""
-    return connection.execute(sa.select(notice).where(notice.c.id == notice_id)).one()
+    return rows(connection, [notice_id])[notice_id]
+
+
+def rows(connection: sa.Connection, notice_ids: Collection[int]) -> dict[int, Row]:
+    """Return the rows of notices, whoever works on them."""
+    found = connection.execute(sa.select(notice).where(notice.c.id.in_(notice_ids)))
+    return {row.id: row for row in found}
 
 
 def start(
@@ -122,7 +130,7 @@ def start(
             fence=fence + 1,
             operation=operation,
             started_at=now,
-            ends_at=now + term.call,
+            call_end=term.call_end,
         )
         for own, (number, fence, _, operation) in zip(made, rows, strict=True)
     ]
@@ -155,17 +163,17 @@ def _lease(tx: Transaction, term: Term, rows: Sequence[tuple[int, int, bool, str
     )
 
 
-def go_on(tx: Transaction, term: Term, lease: Lease, now: datetime) -> Lease:
-    """Go from one call of a notice in our work to its next: `lease`, ended, becomes a new one."""
-    rows = [(lease.notice_id, lease.fence, False, DEPOSIT)]
-    return start(tx, term, rows, now)[0]
+def go_on(tx: Transaction, term: Term, leases: Sequence[Lease], now: datetime) -> list[Lease]:
+    """Go from one call of notices in our work to the next: leases, ended, become new ones."""
+    rows = [(lease.notice_id, lease.fence, False, DEPOSIT) for lease in leases]
+    return start(tx, term, rows, now)
 
 
-def let_go(tx: Transaction, lease: Lease, due_at: datetime) -> None:
-    """Give a notice in our work back as it was: nothing became of it, and it is due again."""
+def let_go(tx: Transaction, leases: Collection[Lease], due_at: datetime) -> None:
+    """Give notices in our work back as they were: nothing became of them; they are due again."""
     tx.connection.execute(
         sa.update(notice)
-        .where(notice.c.id == lease.notice_id)
+        .where(notice.c.id.in_({lease.notice_id for lease in leases}))
         .values(
             due_at=due_at,
             lease_owner=None,
@@ -176,11 +184,11 @@ def let_go(tx: Transaction, lease: Lease, due_at: datetime) -> None:
     )
 
 
-def end(tx: Transaction, lease: Lease, outcome: str, now: datetime) -> None:
-    """Note that an attempt ended, without a step for its notice."""
+def end(tx: Transaction, leases: Iterable[Lease], outcome: str, now: datetime) -> None:
+    """Note that attempts ended, without a step for their notices."""
     tx.connection.execute(
         sa.update(attempt)
-        .where(attempt.c.id == lease.attempt_id)
+        .where(attempt.c.id.in_({lease.attempt_id for lease in leases}))
         .values(ended_at=now, outcome=outcome)
     )
 

@@ -16,7 +16,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.journal import questions
-from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_MAILBOX
+from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_MAILBOX, HELD_BY_PAYLOAD
 from hub.journal.tables import Row, late, notice
 from hub.model import State
 from hub.transition import operation
@@ -85,7 +85,7 @@ def _held(connection: sa.Connection, configured: Collection[str]) -> Iterator[Ca
             continue
         if row.held_reason in BY_MAILBOX:
             why, fix = f"its mailbox {row.mailbox} is not in hub.toml any more", GONE
-        elif row.held_reason == "payload":
+        elif row.held_reason == HELD_BY_PAYLOAD:
             why, fix = "what is stored of it does not open", MEND
         else:
             why, fix = "the hub or its mailbox died at it again and again", MEND

@@ -7,16 +7,31 @@ nothing is sent there and no deadline of a notice for it runs out until the mail
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction
-from hub.journal.pauses import postponed
+from hub.journal import Transaction, pauses
 from hub.journal.tables import Row, mailbox, notice
 from hub.model import State
 
-HELD_BY_MAILBOX, HELD_BY_CRASHES, HELD_BY_CAPABILITIES = "mailbox", "crashes", "capabilities"
+HELD_BY_MAILBOX, HELD_BY_CAPABILITIES = "mailbox", "capabilities"
+HELD_BY_CRASHES, HELD_BY_PAYLOAD = "crashes", "payload"
+FREED = 500  # notices in one go, so that no other mailbox waits long for it
 WAITING = (State.SEALED.value, State.DEFERRED.value)
+_TIMES: tuple[sa.Column[Any], ...] = (
+    notice.c.id,
+    notice.c.tenant,
+    notice.c.mailbox,
+    notice.c.deadline,
+    notice.c.obsolete_after,
+    notice.c.held_at,
+)
+_MOVE = (
+    sa.update(notice)
+    .where(notice.c.id == sa.bindparam("of"))
+    .values(deadline=sa.bindparam("later"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,20 +144,36 @@ def untold(connection: sa.Connection, name: str, limit: int, *, after: int = 0) 
 
 def admit(tx: Transaction, row: Row, address: str, scheme: str, now: datetime) -> None:
     """Free a notice that its mailbox, now known, can take; its address in normal form."""
-    deadline = postponed(row.deadline, now - row.held_at, row.obsolete_after)
+    lost = pauses.until(row, pauses.standing(tx.connection), now) - row.held_at
+    deadline = pauses.postponed(row.deadline, lost, row.obsolete_after)
     tx.connection.execute(
         sa.update(notice)
         .where(notice.c.id == row.id)
         .values(
-            address=address, scheme=scheme, deadline=deadline, **_freed(State.SEALED.value, now)
+            address=address,
+            scheme=scheme,
+            deadline=deadline,
+            **_freed(State.SEALED.value, max(now, row.not_before or now)),
         )
     )
 
 
-def close_circuit(tx: Transaction, name: str, now: datetime) -> int:
-    """Close a mailbox's circuit and free what it held; deadlines move by the time lost.
+def hold_unreadable(tx: Transaction, row: Row, now: datetime) -> None:
+    """Hold a notice for itself that waited for capabilities, since what is stored does not open."""
+    held = tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == row.id, notice.c.fence == row.fence)
+        .values(held_reason=HELD_BY_PAYLOAD, fence=row.fence + 1)
+    )
+    if held.rowcount:
+        tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=HELD_BY_PAYLOAD)
 
-    Returns how many notices go on. `obsolete_after` of a notice never moves.
+
+def close_circuit(tx: Transaction, name: str, now: datetime) -> int:
+    """Close a mailbox's circuit and free the first of what it held; `free_held` frees the rest.
+
+    Deadlines of what is in doubt there move by the time lost; `obsolete_after` never moves.
+    Returns how many notices go on.
     """
     row = tx.connection.execute(sa.select(mailbox).where(mailbox.c.name == name)).one()
     if not row.circuit_open:  # another worker was first
@@ -152,35 +183,79 @@ def close_circuit(tx: Transaction, name: str, now: datetime) -> int:
         .where(mailbox.c.name == name)
         .values(circuit_open=False, opened_at=None, reason=None)
     )
-    open_here = (sa.text("open = 1"), notice.c.mailbox == name)
-    columns = (notice.c.id, notice.c.state, notice.c.held_from, notice.c.held_at)
-    times = (notice.c.deadline, notice.c.obsolete_after, notice.c.held_reason)
-    freed = 0
-    for found in tx.connection.execute(
-        sa.select(*columns, *times).where(
-            *open_here, notice.c.state.in_(("HELD", "PENDING", "IN_DOUBT"))
+    doubtful = tx.connection.execute(
+        sa.select(*_TIMES).where(
+            sa.text("open = 1"),
+            notice.c.mailbox == name,
+            notice.c.state.in_((State.PENDING.value, State.IN_DOUBT.value)),
         )
-    ).all():
-        if found.state == State.HELD and found.held_reason != HELD_BY_MAILBOX:
-            continue
-        since = found.held_at or row.opened_at
-        values: dict[str, object] = {
-            "deadline": postponed(found.deadline, now - since, found.obsolete_after)
-        }
-        if found.state == State.HELD:
-            values |= _freed(found.held_from, now)
-            freed += 1
-        tx.connection.execute(sa.update(notice).where(notice.c.id == found.id).values(**values))
+    ).all()
+    later = _later(tx.connection, doubtful, row.opened_at, now)
+    if later:
+        tx.connection.execute(_MOVE, later)
+    freed = _free(tx, name, now)
     tx.note(None, "mailbox.mended", now, mailbox=name, count=freed)
     return freed
 
 
-def _freed(held_from: str, now: datetime) -> dict[str, object]:
+def held_on(connection: sa.Connection, name: str) -> bool:
+    """Whether notices are still held for a mailbox whose circuit is closed."""
+    return connection.execute(_held(name, 1)).first() is not None
+
+
+def free_held(tx: Transaction, name: str, now: datetime) -> None:
+    """Free more of what a mailbox held whose circuit is closed."""
+    if freed := _free(tx, name, now):
+        tx.note(None, "notices.freed", now, mailbox=name, count=freed)
+
+
+def _free(tx: Transaction, name: str, now: datetime) -> int:
+    """Free the oldest of what was held; their deadlines move by the time lost."""
+    later = _later(tx.connection, tx.connection.execute(_held(name, FREED)).all(), now, now)
+    if later:
+        tx.connection.execute(_MOVE.values(**_freed(notice.c.held_from, now)), later)
+    return len(later)
+
+
+def _held(name: str, limit: int) -> "sa.Select[Any]":
+    return (
+        sa.select(*_TIMES)
+        .where(
+            sa.text("open = 1"),
+            notice.c.mailbox == name,
+            notice.c.due_at.is_(None),  # so that the index finds them
+            notice.c.held_reason == HELD_BY_MAILBOX,
+            ~sa.exists().where(mailbox.c.name == name, mailbox.c.circuit_open.is_(True)),
+        )
+        .order_by(notice.c.id)
+        .limit(limit)
+    )
+
+
+def _later(
+    connection: sa.Connection, rows: Sequence[Row], since: datetime, now: datetime
+) -> list[dict[str, object]]:
+    """Return the deadlines of notices moved by the time lost since they were held, or `since`."""
+    standing = pauses.standing(connection)
+    return [
+        {
+            "of": row.id,
+            "later": pauses.postponed(
+                row.deadline,
+                pauses.until(row, standing, now) - (row.held_at or since),
+                row.obsolete_after,
+            ),
+        }
+        for row in rows
+    ]
+
+
+def _freed(held_from: str | sa.Column[str], due_at: datetime) -> dict[str, object]:
     return {
         "state": held_from,
         "held_from": None,
         "held_at": None,
         "held_reason": None,
-        "due_at": now,
+        "due_at": due_at,
         "fence": notice.c.fence + 1,
     }

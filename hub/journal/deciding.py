@@ -12,8 +12,8 @@ from hub.transition import Policy, not_in_the_air, operation
 
 
 def hasten(tx: Transaction, row: Row, policy: Policy, now: datetime) -> datetime:
-    """Make a waiting notice due now, or once no call of it is in the air; returns when."""
-    due_at = earliest(tx.connection, row.id, State(row.state), policy, now)
+    """Make a waiting notice due now, or as soon as may be; returns when."""
+    due_at = earliest(tx.connection, row, State(row.state), policy, now)
     tx.connection.execute(
         sa.update(notice)
         .where(notice.c.id == row.id, notice.c.lease_owner.is_(None))
@@ -31,7 +31,8 @@ def release(tx: Transaction, row: Row, policy: Policy, now: datetime) -> datetim
     state = State(row.held_from)
     due_at = None
     if operation(state, policy):
-        due_at = earliest(tx.connection, row.id, state, policy, now)
+        due_at = earliest(tx.connection, row, state, policy, now)
+    lost = pauses.until(row, pauses.standing(tx.connection), now) - row.held_at
     tx.connection.execute(
         sa.update(notice)
         .where(notice.c.id == row.id)
@@ -41,7 +42,7 @@ def release(tx: Transaction, row: Row, policy: Policy, now: datetime) -> datetim
             held_at=None,
             held_reason=None,
             due_at=due_at,
-            deadline=pauses.postponed(row.deadline, now - row.held_at, row.obsolete_after),
+            deadline=pauses.postponed(row.deadline, lost, row.obsolete_after),
             crashes=0,
             fence=notice.c.fence + 1,
         )
@@ -50,17 +51,20 @@ def release(tx: Transaction, row: Row, policy: Policy, now: datetime) -> datetim
 
 
 def earliest(
-    connection: sa.Connection, notice_id: int, state: State, policy: Policy, now: datetime
+    connection: sa.Connection, row: Row, state: State, policy: Policy, now: datetime
 ) -> datetime:
-    """Return when a notice that is to be worked at once may be worked."""
+    """Return when a notice that is to be worked at once may be worked.
+
+    Not before its NotBefore; and asked for once no call of it is in the air.
+    """
     last = connection.execute(
         sa.select(attempt.c.outcome, attempt.c.ends_at)
-        .where(attempt.c.notice_id == notice_id)
+        .where(attempt.c.notice_id == row.id)
         .order_by(attempt.c.n.desc())
         .limit(1)
     ).first()
     ends = last.ends_at if last and last.outcome == "UNKNOWN" else None
-    return not_in_the_air(now, state, policy, ends)
+    return not_in_the_air(max(now, row.not_before or now), state, policy, ends)
 
 
 def settle(tx: Transaction, row: Row, settled_as: str, now: datetime) -> None:

@@ -4,17 +4,29 @@ While a pause stands nothing of it is sent, and no deadline of its notices runs.
 deadlines of its open notices move by the time that was lost, never past `obsolete_after`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from hub.journal import Transaction
-from hub.journal.tables import Row, notice, pause
+from hub.journal.tables import Row, mailbox, notice, pause
 from hub.model import State
 
 TENANT, MAILBOX = "tenant", "mailbox"
+_TIMES: tuple[sa.Column[Any], ...] = (
+    notice.c.id,
+    notice.c.tenant,
+    notice.c.mailbox,
+    notice.c.state,
+    notice.c.accepted_at,
+    notice.c.not_before,
+    notice.c.held_at,
+    notice.c.deadline,
+    notice.c.obsolete_after,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,33 +85,53 @@ def end(tx: Transaction, kind: str, name: str, now: datetime) -> int | None:
     tx.connection.execute(sa.delete(pause).where(pause.c.kind == kind, pause.c.name == name))
     others.remove(own)
     of = notice.c.tenant if kind == TENANT else notice.c.mailbox
-    rows = tx.connection.execute(sa.select(notice).where(sa.text("open = 1"), of == name)).all()
-    moved = 0
-    for row in rows:
-        lost = _lost(row, own, others, now)
+    opened, later = circuits_open(tx.connection), []
+    for row in tx.connection.execute(
+        sa.select(*_TIMES).where(sa.text("open = 1"), of == name)
+    ).all():
+        lost = _lost(row, own, others, opened, now)
         if lost > timedelta(0):
-            later = postponed(row.deadline, lost, row.obsolete_after)
-            tx.connection.execute(
-                sa.update(notice).where(notice.c.id == row.id).values(deadline=later)
-            )
-            moved += 1
-    return moved
+            moved = postponed(row.deadline, lost, row.obsolete_after)
+            later.append({"of": row.id, "later": moved})
+    if later:
+        own_row = sa.update(notice).where(notice.c.id == sa.bindparam("of"))
+        tx.connection.execute(own_row.values(deadline=sa.bindparam("later")), later)
+    return len(later)
 
 
-def _lost(row: Row, own: Pause, others: Sequence[Pause], now: datetime) -> timedelta:
+def _lost(
+    row: Row, own: Pause, others: Sequence[Pause], opened: Mapping[str, datetime], now: datetime
+) -> timedelta:
     """Return for how long this pause alone kept a notice from being tried.
 
-    Time under another pause that still stands is counted when that one ends, and time in HELD when
-    the notice is freed.
+    Time under another pause that still stands is counted when that one ends, time in HELD when the
+    notice is freed, and time in doubt under an open circuit when that one is closed.
     """
     begins = max(own.since, row.accepted_at, row.not_before or row.accepted_at)
-    ends = [now]
+    ends = [until(row, others, now)]
     if row.state == State.HELD:
         ends.append(row.held_at)
-    names = {TENANT: row.tenant, MAILBOX: row.mailbox}
-    ends.extend(other.since for other in others if other.name == names[other.kind])
+    elif State(row.state).doubtful and row.mailbox in opened:
+        ends.append(opened[row.mailbox])
     lost: timedelta = min(ends) - begins
     return lost
+
+
+def until(row: Row, standing: Iterable[Pause], now: datetime) -> datetime:
+    """Return until when something else than a pause keeps a notice from being tried.
+
+    That is until now, or until a pause began that still stands; that one counts when it ends.
+    """
+    names = {TENANT: row.tenant, MAILBOX: row.mailbox}
+    return min([now, *(one.since for one in standing if one.name == names[one.kind])])
+
+
+def circuits_open(connection: sa.Connection) -> dict[str, datetime]:
+    """Return the mailboxes whose circuit is open, and since when."""
+    rows = connection.execute(
+        sa.select(mailbox.c.name, mailbox.c.opened_at).where(mailbox.c.circuit_open.is_(True))
+    )
+    return {row.name: row.opened_at for row in rows}
 
 
 def postponed(deadline: datetime, by: timedelta, obsolete_after: datetime | None) -> datetime:

@@ -5,15 +5,14 @@ of the vault goes when no row names the segment any more. Receipts, attempts and
 stay.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from hub.journal import Transaction
-from hub.journal.tables import drop, handout, notice, payload, receipt
+from hub.journal.tables import Row, drop, handout, notice, payload, receipt
 
 # literally, or SQLite does not use the partial indexes
 _unerased = sa.text("open = 0 AND erased_at IS NULL")
@@ -38,13 +37,21 @@ class Refused:
     procedure: str
 
 
-def load(connection: sa.Connection, notice_id: int) -> Sequence[sa.Row[Any]]:
+def load(connection: sa.Connection, notice_id: int) -> list[Row]:
     """Return the payload rows of a notice, ordered by item and number."""
-    return connection.execute(
+    return load_all(connection, [notice_id])[notice_id]
+
+
+def load_all(connection: sa.Connection, notice_ids: Collection[int]) -> dict[int, list[Row]]:
+    """Return the payload rows of each of these notices, ordered by item and number."""
+    rows: dict[int, list[Row]] = {number: [] for number in notice_ids}
+    for row in connection.execute(
         sa.select(payload)
-        .where(payload.c.notice_id == notice_id)
-        .order_by(payload.c.item, payload.c.n)
-    ).all()
+        .where(payload.c.notice_id.in_(notice_ids))
+        .order_by(payload.c.notice_id, payload.c.item, payload.c.n)
+    ):
+        rows[row.notice_id].append(row)
+    return rows
 
 
 def erasable(connection: sa.Connection, final_before: datetime, limit: int) -> list[Erasable]:

@@ -1,6 +1,6 @@
 """What was left behind, is overdue, or waits for its seal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from hub.journal import Transaction, pauses
 from hub.journal.attempts import CALLABLE
 from hub.journal.circuits import HELD_BY_CRASHES
 from hub.journal.steps import step
-from hub.journal.tables import Row, attempt, mailbox, notice
+from hub.journal.tables import Row, attempt, notice
 from hub.model import State
 
 CRASHES = 3  # a notice that was in work alone at so many crashes is held
@@ -32,12 +32,16 @@ def seal(tx: Transaction, notice_id: int, fence: int) -> None:
     )
 
 
-def overdue(connection: sa.Connection, now: datetime, limit: int) -> Sequence[Row]:
+def overdue(
+    connection: sa.Connection, now: datetime, limit: int, configured: Collection[str]
+) -> Sequence[Row]:
     """Return notices whose deadline is past: in nobody's work, not paused, their mailbox in order.
 
-    Neither a mailbox that is out of order nor a pause lets a deadline run out.
+    Neither a mailbox that is out of order nor a pause lets a deadline run out; but nobody mends a
+    mailbox that hub.toml has no more.
+    configured: the mailboxes of hub.toml
     """
-    out_of_order = sa.select(mailbox.c.name).where(mailbox.c.circuit_open.is_(True))
+    out_of_order = pauses.circuits_open(connection).keys() & set(configured)
     paused = pauses.names(connection)
     return connection.execute(
         sa.select(notice)
@@ -81,10 +85,17 @@ def left_behind(
 
 
 def recover(
-    tx: Transaction, found: Row, state: State, due_at: datetime | None, now: datetime
+    tx: Transaction,
+    found: Row,
+    state: State,
+    due_at: datetime | None,
+    now: datetime,
+    *,
+    call_ends: datetime | None,
 ) -> State:
     """End a lease that is over; an attempt without end becomes UNKNOWN. Returns the new state.
 
+    call_ends: when its call's deadline is over, as the wall clock is set now
     The notice is worked alone from now on; the third crash of one that was alone holds it.
     """
     freed = {
@@ -100,7 +111,7 @@ def recover(
     tx.connection.execute(
         sa.update(attempt)
         .where(attempt.c.id == found.attempt_id)
-        .values(ended_at=now, outcome="UNKNOWN", code="HUB_STOPPED")
+        .values(ended_at=now, outcome="UNKNOWN", code="HUB_STOPPED", ends_at=call_ends)
     )
     if found.crashes >= CRASHES:
         why = HELD_BY_CRASHES

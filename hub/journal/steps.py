@@ -21,6 +21,7 @@ _END = (
         code=sa.bindparam("why"),
         mailbox_code=sa.bindparam("theirs"),
         answer=sa.bindparam("said"),
+        ends_at=sa.bindparam("over"),
         reference=sa.func.coalesce(sa.bindparam("named"), attempt.c.reference),
     )
 )
@@ -50,6 +51,7 @@ _STEP = (
 class Ended:
     """How an attempt ended, and the step that makes for its notice.
 
+    call_ends: when its call's deadline is over, as the wall clock is set now
     crashed: the mailbox's process died during it; the notice is worked alone from now on
     """
 
@@ -63,6 +65,7 @@ class Ended:
     state: State
     state_before: State
     due_at: datetime | None
+    call_ends: datetime
     held_reason: str | None = None
     crashed: bool = False
 
@@ -81,6 +84,7 @@ def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
                 "why": one.code,
                 "theirs": one.mailbox_code,
                 "said": one.answer,
+                "over": one.call_ends,
                 "named": one.reference,
             }
             for one in ended

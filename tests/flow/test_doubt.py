@@ -5,7 +5,6 @@ import pytest
 from tests.flow.inventory import unbalanced
 from tests.flow.moody import Moody, add, feel, lines, notice
 from tests.flow.papers import drop
-from tests.flow.world import until
 
 pytestmark = pytest.mark.slow
 
@@ -45,6 +44,22 @@ def test_what_is_held_survives_a_restart(moody: Moody) -> None:
     with world.service() as hub:
         hub.wait_for("final ")
         assert hub.stop() == 0
+    assert world.outcomes("one") == ["ACCEPTED", "DEPOSITED"]
+
+
+def test_a_single_run_waits_for_a_mailbox_s_word_that_it_is_in_order(moody: Moody) -> None:
+    world = moody("held")
+    world.put(notice())
+    world.once()
+    feel(world, "slow-to-say")
+    world.once()
+    assert world.outcomes("one") == ["ACCEPTED", "DEPOSITED"]
+
+
+def test_a_single_run_waits_for_a_process_that_starts_again(moody: Moody) -> None:
+    world = moody("once-die", {"repeat": "IDEMPOTENT"})
+    world.put(notice())
+    world.once()
     assert world.outcomes("one") == ["ACCEPTED", "DEPOSITED"]
 
 
@@ -105,5 +120,6 @@ def test_a_mailbox_that_never_started_holds_its_notices_until_it_is_mended(moody
     (held,) = world.rows(STATE, "moody")
     assert held["state"] == "HELD"
     world.configure('plugin = "moodless"', 'plugin = "moody"')
-    until(lambda: world.once() != "" and world.outcomes("one")[-1] == "DEPOSITED", "the mending")
+    world.once()
+    assert world.outcomes("one")[-1] == "DEPOSITED"
     assert unbalanced(world, 2) == []

@@ -154,6 +154,7 @@ def test_no_process_is_left(outcomes: dict[str, Outcome], pack: str) -> None:
     ("pack", "act", "fault"),
     [
         ("ends", "abort", "ENDED"),
+        ("ends", "close", "ENDED"),
         ("ends", "garbage", "PROTOCOL"),
         ("takes", "hang", "DEADLINE"),
         ("takes", "bomb", "PROCESSES"),

@@ -60,6 +60,7 @@ class Call:
     number: int
     operation: Operation
     payload: Payload | None
+    deadline: float
 
 
 @dataclass(slots=True, kw_only=True)  # plays
@@ -98,7 +99,7 @@ class Process:
     ) -> bool:
         if not self.free and operation is not Operation.HEALTH:
             return False
-        self.out[call] = Call(number=call, operation=operation, payload=payload)
+        self.out[call] = Call(number=call, operation=operation, payload=payload, deadline=deadline)
         self.got.append(self.out[call])
         return True
 

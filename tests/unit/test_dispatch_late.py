@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from hub import casework
+from hub.casework import Decision
 from hub.journal.cases import cases
-from postfach_mailbox import Deferred, Pending, Reason, Refused, Repeat, Unknown
+from postfach_mailbox import Absent, Deferred, Pending, Reason, Refused, Repeat, Unknown
 from postfach_mailbox.frames import AnswerValue
 from tests.unit.dispatching import DEPOSITED, WHY, Ground, Worker, capabilities
 from tests.unit.notices import TurnedClock
@@ -86,6 +88,23 @@ def test_a_late_deposit_leaves_doubt_as_it_is_until_the_end_agrees(ground: Groun
     Worker.make(ground, TOLD, "w3").work(DEPOSITED)
     assert ground.row().state == "DEPOSITED"
     assert waiting(ground) == []
+
+
+def test_a_late_deposit_of_what_was_said_to_be_absent_can_be_settled_before_it_goes_again(
+    ground: Ground,
+) -> None:
+    told = capabilities(Repeat.QUERYABLE)
+    slow, fast = Worker.make(ground, told), Worker.make(ground, told, "w2")
+    slow.lease()
+    fast.stage.tend(["w1"])
+    ground.clock.turn(3600)
+    fast.work(Absent())
+    slow.answer(DEPOSITED)
+    assert (ground.row().state, waiting(ground)) == ("SEALED", ["late"])
+    seen = Decision(settled_as="deposited", reason="seen", happened_at=None, user=1000)
+    casework.settle(ground.journal, ground.issuer, 1, seen, ground.clock.now())
+    assert (ground.row().settled_as, waiting(ground), fast.lease()) == ("deposited", [], [])
+    assert ground.receipts()[-2:] == ["UNRESOLVED", "SETTLED"]
 
 
 def test_a_late_answer_leaves_an_entry_of_the_evidence_log(ground: Ground) -> None:

@@ -3,6 +3,8 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from hub.model import State
 from tests.unit import notices
 from tests.unit.notices import START, TurnedClock
 
-TERM = Term(worker="w1", boot_id="boot-1", end=1060.0)
+TERM = Term(worker="w1", boot_id="boot-1", end=1060.0, call_end=1030.0, call=timedelta(seconds=30))
 
 
 @pytest.fixture
@@ -57,6 +59,7 @@ def ended(lease: Lease, state: State, outcome: str = "DEPOSITED") -> Ended:
         state=state,
         state_before=State.SEALED,
         due_at=None,
+        call_ends=START,
     )
 
 
@@ -257,7 +260,7 @@ def test_a_worker_that_lost_its_lease_holds_nothing(journal: Journal) -> None:
         assert attempts.holding(connection, "w2", [lease]) == set()
     with journal.write() as tx:
         steps.step(tx, number, State.DEFERRED, START, START)
-    start(journal, number, Term(worker="w1", boot_id="boot-1", end=2000.0))
+    start(journal, number, replace(TERM, end=2000.0))
     with journal.read() as connection:
         assert attempts.holding(connection, "w1", [lease]) == set()
 

@@ -1,12 +1,13 @@
 """A person's pause: nothing leaves, nothing begins, no deadline runs; and it costs no time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from hub.journal import circuits, pauses
+from hub.journal import circuits, deciding, pauses
+from hub.transition import Policy
 from postfach_mailbox import Held, Repeat, Unknown
 from tests.unit.dispatching import DEPOSITED, WHY, Ground, Worker, capabilities
 from tests.unit.notices import START, TurnedClock
@@ -133,6 +134,58 @@ def test_time_in_which_it_was_held_is_given_back_once(ground: Ground) -> None:
     with ground.journal.write() as tx:
         circuits.close_circuit(tx, "archive", ground.clock.now())
     assert later(ground) == timedelta(days=2)
+
+
+def mend(ground: Ground) -> None:
+    with ground.journal.write() as tx:
+        circuits.close_circuit(tx, "archive", ground.clock.now())
+
+
+OVERLAPS = {
+    "circuit-within": ["pause", "fault", "mend", "resume"],
+    "pause-within": ["fault", "pause", "resume", "mend"],
+    "pause-first": ["pause", "fault", "resume", "mend"],
+    "circuit-first": ["fault", "pause", "mend", "resume"],
+}
+
+
+@pytest.mark.parametrize("order", list(OVERLAPS.values()), ids=list(OVERLAPS))
+@pytest.mark.parametrize("in_doubt", [True, False], ids=["doubt", "held"])
+def test_time_under_a_pause_and_an_open_circuit_is_given_back_once(
+    ground: Ground, order: list[str], in_doubt: bool
+) -> None:
+    worker = Worker.make(ground, capabilities(Repeat.QUERYABLE))
+    if in_doubt:
+        worker.work(Unknown(reason=WHY))
+        ground.clock.turn(3600)
+    worker.lease()
+    steps: dict[str, Callable[[], object]] = {
+        "pause": lambda: pause(ground, TENANT),
+        "fault": lambda: worker.answer(Held(reason=WHY)),
+        "mend": lambda: mend(ground),
+        "resume": lambda: resume(ground, TENANT),
+    }
+    for one in order:
+        steps[one]()
+        ground.clock.turn(DAY)
+    assert later(ground) == timedelta(days=3)
+
+
+def test_time_in_which_it_was_held_for_itself_under_a_pause_is_given_back_once(
+    ground: Ground,
+) -> None:
+    held = {"state": "HELD", "held_from": "SEALED", "held_reason": "crashes", "due_at": None}
+    number = ground.take(2, **held, held_at=START)
+    ground.clock.turn(DAY)
+    pause(ground, TENANT)
+    ground.clock.turn(DAY)
+    row, policy = ground.row(number), Policy(waits=(), repeat=Repeat.IDEMPOTENT)
+    with ground.journal.write() as tx:
+        deciding.release(tx, row, policy, ground.clock.now())
+    assert later(ground, number) == timedelta(days=1)
+    ground.clock.turn(DAY)
+    resume(ground, TENANT)
+    assert later(ground, number) == timedelta(days=3)
 
 
 def test_doubt_gets_its_time_back_too(ground: Ground) -> None:

@@ -28,7 +28,9 @@ def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
 
 
 def start(journal: Journal, number: int, *, suspect: bool = False) -> None:
-    term = Term(worker="w1", boot_id="boot-1", end=1060.0)
+    term = Term(
+        worker="w1", boot_id="boot-1", end=1060.0, call_end=1030.0, call=timedelta(seconds=30)
+    )
     with journal.write() as tx:
         fence = attempts.free_still(tx.connection, [number])[number]
         attempts.start(tx, term, [(number, fence, suspect, "deposit")], START)
@@ -54,7 +56,7 @@ def test_a_lease_is_over_by_its_end_by_another_boot_or_by_its_owner_s_death(
 def lose(journal: Journal) -> State:
     with journal.write() as tx:
         (row,) = recovery.left_behind(tx.connection, "boot-1", 5000.0, ())
-        return recovery.recover(tx, row, State.IN_DOUBT, START, START)
+        return recovery.recover(tx, row, State.IN_DOUBT, START, START, call_ends=None)
 
 
 def test_an_attempt_without_end_is_unknown_and_its_notice_in_doubt(journal: Journal) -> None:
@@ -93,9 +95,11 @@ def test_an_outcome_clears_suspicion(journal: Journal) -> None:
     assert (row.suspect, row.crashes) == (False, 0)
 
 
-def overdue(journal: Journal, after: timedelta) -> list[int]:
+def overdue(
+    journal: Journal, after: timedelta, configured: tuple[str, ...] = ("archive",)
+) -> list[int]:
     with journal.read() as connection:
-        return [row.id for row in recovery.overdue(connection, START + after, 10)]
+        return [row.id for row in recovery.overdue(connection, START + after, 10, configured)]
 
 
 def test_a_deadline_runs_unless_the_mailbox_is_out_of_order_by_our_own_fault(
@@ -109,6 +113,7 @@ def test_a_deadline_runs_unless_the_mailbox_is_out_of_order_by_our_own_fault(
     with journal.write() as tx:
         circuits.open_circuit(tx, "archive", "CREDENTIALS", clock.now())
     assert overdue(journal, timedelta(days=8)) == []
+    assert overdue(journal, timedelta(days=8), ()) == [number]  # nobody mends what is gone
 
 
 def test_what_is_held_goes_on_when_mended_with_the_lost_time_added(
