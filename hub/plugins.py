@@ -164,11 +164,18 @@ def _mailbox(config: Config | None, name: str) -> Installed:
         for each in mailboxes.installed()
         if each.group == "postfach.mailboxes" and each.entry_point == name
     ]
+    if config is not None and (name in config.checks or name in config.observers):
+        raise DataInvalid(
+            "it is a check" if name in config.checks else "it is an observer",
+            where=name,
+            fix="The contract's tests are for mailboxes; hub doctor starts it and asks its health",
+        )
     if len(offered) != 1:
         raise DataInvalid(
-            f"it is no mailbox of hub.toml, and {len(offered)} installed plugins have this name",
+            f"it is no mailbox of hub.toml, and {len(offered)} mailboxes that are installed in"
+            " the hub's Python have this name",
             where=f"mailbox {name}",
-            fix="See what there is: hub plugin list",
+            fix="Install it there, or name its Python in hub.toml; see: hub plugin list",
         )
     return Installed(
         name=name,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hub.cli.output import as_json, load, show
+from hub.cli.output import as_json, counted, load, show
 from hub.errors import ConfigError
 
 
@@ -30,9 +30,10 @@ def check(context: click.Context, in_json: bool) -> None:
         show({"ok": True, "errors": []})
         return
     procedures = sum(len(one.procedures) for one in found.tenants.values())
+    mailboxes = f"{len(found.mailboxes)} mailbox" + ("" if len(found.mailboxes) == 1 else "es")
     click.echo(
-        f"{file}: ok; {len(found.tenants)} tenants, {procedures} procedures,"
-        f" {len(found.mailboxes)} mailboxes"
+        f"{file}: ok; {counted(len(found.tenants), 'tenant')},"
+        f" {counted(procedures, 'procedure')}, {mailboxes}"
     )
 
 

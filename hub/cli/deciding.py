@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hub.cli.output import as_moment, journal, load, moment, who
+from hub.cli.output import as_moment, counted, journal, load, moment, who
 from hub.errors import DataInvalid, UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,13 @@ def retry(file: Path, message_id: str, tenant: str | None) -> None:
             return
         due_at = deciding.hasten(tx, row, policy, now)
         tx.note(row.id, "notice.hastened", now, message_id=row.message_id, user=who())
-    when = "due now" if due_at <= now else f"due at {moment(due_at)}, when no call is in the air"
+        stops = [stop["what"] for stop in questions.story(tx.connection, row)["stops"]]
+    if stops:
+        click.echo(f"{message_id}: due when nothing stops it any more: {', '.join(stops)}")
+        return
+    when = "due now"
+    if due_at > now:
+        when = f"due at {moment(due_at)}, by NotBefore or since a call may still be in the air"
     click.echo(f"{message_id}: {when}; a running hub tries it, or: hub run --once")
 
 
@@ -159,6 +165,7 @@ def settle(
     with journal(config) as opened:
         with opened.write() as tx:
             row = _one(tx, message_id, tenant)
+        _see_possible(at, row.accepted_at, now)
         issuer = Issuer(name=config.hub.name, log_id=opened.log_id, seal=key)
         settled = casework.settle(opened, issuer, row.id, decision, now)
     for one in settled.files:
@@ -166,7 +173,7 @@ def settle(
     if settled.files:
         click.echo("They are written by the running hub, or by: hub run --once", err=True)
     else:
-        click.echo(f"{message_id}: {settled.late} late answers are closed; it keeps its receipts")
+        click.echo(f"{message_id}: late answers closed: {settled.late}; it keeps its receipts")
 
 
 def _deposited_at(text: str | None, settled_as: str) -> datetime | None:
@@ -175,6 +182,16 @@ def _deposited_at(text: str | None, settled_as: str) -> datetime | None:
     if settled_as != "deposited":
         raise UsageError("what failed has no such time", where="--at", fix="Leave it out")
     return as_moment(text)
+
+
+def _see_possible(at: datetime | None, accepted_at: datetime, now: datetime) -> None:
+    """Raise UsageError for a time at which the notice cannot have been deposited."""
+    if at is not None and not accepted_at.replace(microsecond=0) <= at <= now:
+        raise UsageError(
+            f"not between {moment(accepted_at)}, when the hub had it, and now",
+            where="--at",
+            fix="Give the mailbox's own time, or leave it out",
+        )
 
 
 @click.command()
@@ -243,4 +260,4 @@ def resume(file: Path, name: str, kind: str | None) -> None:
             raise DataInvalid("it is not paused", where=name, fix="hub doctor names what is")
         moved = pauses.end(tx, kinds[0], name, now) or 0
         tx.note(None, f"{kinds[0]}.resumed", now, name=name, count=moved, user=who())
-    click.echo(f"{kinds[0]} {name} goes on; {moved} deadlines moved")
+    click.echo(f"{kinds[0]} {name} goes on; {counted(moved, 'deadline')} moved")

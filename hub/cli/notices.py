@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.output import as_json, journal, load, moment, show
+from hub.cli.output import as_json, counted, journal, load, moment, show
 from hub.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def list_notices(
             f"  {row.mailbox}  {row.message_id}"
         )
     more = "; there may be more" if len(rows) == questions.LIST_LIMIT else ""
-    click.echo(f"{len(rows)} notices{more}", err=True)
+    click.echo(f"{counted(len(rows), 'notice')}{more}", err=True)
 
 
 def _list_cases(
@@ -152,7 +152,7 @@ def _list_cases(
         )
         click.echo(f"  why       {case.why}")
         click.echo(f"  to do     {case.fix}")
-    click.echo(f"{len(found)} cases", err=True)
+    click.echo(counted(len(found), "case"), err=True)
 
 
 def _brief(row: "Row") -> dict[str, object]:

@@ -50,6 +50,11 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 notice`, `2 notices`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def who() -> int:
     """Return the user id that gives the order, for the evidence log: under sudo who logged in."""
     try:

@@ -25,6 +25,7 @@ def list_plugins(context: click.Context, in_json: bool) -> None:
     """Show what is installed, enabled and pinned; import none of it.
 
     Looks into the hub's own Python and into each that hub.toml names; works without a hub.toml too.
+    The hash is what `record` pins; an editable install has none that would hold its code.
     Ends with 78 if hub.toml names a plugin that cannot be had.
     """
     from hub import plugins
@@ -67,7 +68,7 @@ def _line(row: "Row") -> str:
         f"{one.distribution}=={one.version}",
         used,
         pinned,
-        one.record or "no RECORD",
+        "editable" if one.editable else one.record or "no RECORD",
         f"in {row.python}" if row.python else "",
     )
     return "  ".join(part for part in parts if part)

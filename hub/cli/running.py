@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hub.cli.output import load
+from hub.cli.output import counted, load
 from hub.errors import HubError, TryLater
 
 if TYPE_CHECKING:
+    from hub.config import Config
     from hub.journal import Journal
 
 
@@ -86,6 +87,7 @@ def run(file: Path, once: bool, announce: bool) -> None:
                     where=str(config.file),
                     fix="They stay as they are. See the log and: hub doctor; then run it again",
                 )
+            _name_waiting(config)
 
 
 def _announce(line: str) -> None:
@@ -102,4 +104,16 @@ def _count_open(file: Path, journal: "Journal") -> None:
     with journal.read() as connection:
         counts = questions.open_by_state(connection)
     for state, count in counts.items():
-        click.echo(f"hub: {file}: {count} open, {state}", err=True)
+        are = "is" if count == 1 else "are"
+        click.echo(f"hub: {file}: {counted(count, 'notice')} {are} open: {state}", err=True)
+
+
+def _name_waiting(config: "Config") -> None:
+    from hub.doctor.waiting import claims
+
+    for tenant, procedure, stems in claims(config, None):
+        names = ", ".join(stems)
+        click.echo(
+            f"hub: {tenant}/{procedure}: claimed drops wait: {names}. For what: hub doctor",
+            err=True,
+        )

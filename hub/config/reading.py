@@ -57,11 +57,6 @@ class Config:
     observers: Mapping[str, ObserverConfig]
     settings: tuple[Setting, ...]
 
-    @property
-    def origins(self) -> Mapping[str, str]:
-        """Where each key's value came from, by dotted key."""
-        return {setting.key: setting.origin for setting in self.settings}
-
     def retry_of(self, mailbox: str) -> Retry:
         """Return the mailbox's own schedule, filled up from `[retry]`."""
         own = self.mailboxes[mailbox]

@@ -8,11 +8,13 @@ from hub.clock import Clock
 from hub.config import Config, PluginConfig
 from hub.doctor.finding import Finding, fine, wrong
 from hub.doctor.waiting import claims
+from hub.errors import ConfigError
 from hub.host import Answer, Died, Host, Started, StartFailed, cgroup, make_host, plain
 from postfach_mailbox import Health
 from postfach_mailbox.frames import Operation
 
 ANSWER = 30.0  # seconds for a mailbox to start and to answer
+BEHIND = "See to the service that it works with; when it is up, the hub goes on by itself"
 
 
 def look(
@@ -20,14 +22,19 @@ def look(
 ) -> Iterator[Finding]:
     """Start the plugin's child as the hub would, ask it for its health, and stop it."""
     tables: Mapping[str, PluginConfig] = getattr(config, kind)
-    installed = mailboxes.find(kind, name, tables[name])
+    subject = f"{mailboxes.SINGULAR[kind]} {name}"
+    try:
+        installed = mailboxes.find(kind, name, tables[name])
+    except ConfigError as error:
+        what, why = f"{error.where}: {error.what}", _why(config, name, kind)
+        yield wrong(subject, what, why=why, fix=error.fix, configured=True)
+        return
     host = make_host(kind, name, tables[name], base=config.folder, clock=clock, in_flight=1)
     host.start()
     try:
         said, fix = _health(host, clock)
     finally:
         host.stop(1.0)
-    subject = f"{mailboxes.SINGULAR[kind]} {name}"
     what = f"{installed.distribution} {installed.version}: {said}"
     if not fix:
         yield fine(subject, what)
@@ -84,6 +91,7 @@ def _health(host: Host, clock: Clock) -> tuple[str, str]:
                 case Died():
                     return f"died: {event.reason}", "See to the plugin"
                 case Answer(outcome=Health() as health):
-                    said = plain(f"{health.status} {health.text}").strip()
-                    return said, "" if health.status == "up" else "See to what it works with"
+                    text = f": {health.text}" if health.text else ""
+                    said = plain(f"{health.status}{text}").strip()
+                    return said, "" if health.status == "up" else BEHIND
     return "no answer", "See to the plugin; it must answer health() in time"

@@ -192,10 +192,11 @@ def _claims(place: Place, clock: Clock, journal: Journal | None) -> Iterator[Fin
         if not since:
             continue
         if not alive(place.config.spool.path, worker):
+            checked = _asked(place, "; they may wait for ")
             yield wrong(
                 place.subject,
-                f"{len(since)} drops were left by a hub that died",
-                why="They are neither taken nor refused yet.",
+                f"claimed drops of a hub that runs no more: {len(since)}",
+                why=f"They are neither taken nor refused yet{checked}.",
                 fix="Start the hub: it takes them over",
             )
         elif since[0] < clock.now() - WAITING:
@@ -204,19 +205,22 @@ def _claims(place: Place, clock: Clock, journal: Journal | None) -> Iterator[Fin
                 place.subject,
                 f"{len(since)} claimed drops wait, the oldest since {since[0]:%Y-%m-%d %H:%M} UTC",
                 why="A notice that names no scheme waits until it is known which mailbox it fits;"
-                f" others wait for a document that is still missing{_checks(place)}.",
+                f" others wait for a document that is still missing{_asked(place, ', or for ')}.",
                 fix=f"See that {names} starts and tells what it can do",
             )
 
 
-def _checks(place: Place) -> str:
-    """Return which checks a drop may wait for; the log of the hub says which one does."""
+def _asked(place: Place, before: str) -> str:
+    """Return the checks that a drop may wait for, if any; the log of the hub says which one.
+
+    before: what joins them to the sentence
+    """
     names = [
         name
         for name, table in place.config.checks.items()
         if table.tenants is None or place.tenant in table.tenants
     ]
-    return f", or for a verdict of {' or '.join(names)}" if names else ""
+    return f"{before}a verdict of {' or '.join(names)}" if names else ""
 
 
 def _untold(place: Place, journal: Journal | None) -> list[str]:

@@ -31,7 +31,9 @@ def make_host(
     try:
         found: mailboxes.Installed | StartFailed = mailboxes.find(kind, name, table)
     except ConfigError as error:
-        logger().error("plugin not found", exc_info=error, **{mailboxes.SINGULAR[kind]: name})
+        key = error.where.rpartition(" ")[2]  # as mailboxes.archive.pin
+        named = {mailboxes.SINGULAR[kind]: name} if kind == "mailboxes" else {"plugin": name}
+        logger().error("plugin not to be had - hub doctor says why", code=key, **named)
         found = StartFailed(reason=f"{error.where}: {error.what}", fix=error.fix)
     return Host(
         name,

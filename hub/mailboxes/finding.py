@@ -113,7 +113,8 @@ def find(kind: Table, name: str, table: Wanted) -> Installed:
     if table.record is not None and one.record != table.record:
         raise place.wrong(
             "record",
-            f"RECORD of {one.distribution} {one.version} is {one.record or 'not there'}",
+            f"RECORD of {one.distribution} {one.version} is {one.record or 'not there'}, and not"
+            " the named one",
             "See what was installed; if it is what you want, name this hash",
         )
     return Installed(
@@ -170,7 +171,7 @@ def _account(place: _Place, user: str | None) -> Account | None:
         found = pwd.getpwnam(user)
     except KeyError as error:
         raise place.wrong(
-            "user", f"there is no user {user!r}", "Make one: adduser --system --group NAME"
+            "user", f"there is no user {user!r}", f"Make one: adduser --system --group {user}"
         ) from error
     if found.pw_uid == os.geteuid():
         raise place.wrong(

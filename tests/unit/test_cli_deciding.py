@@ -173,6 +173,8 @@ def test_settle_waits_for_an_attempt_under_way(journal: Journal, call: Call) -> 
         ("--as", "failed", "--reason", "x" * 501),
         ("--as", "failed", "--reason", "x", "--at", "2026-03-01T12:00:00Z"),
         ("--as", "deposited", "--reason", "x", "--at", "yesterday"),
+        ("--as", "deposited", "--reason", "x", "--at", "2999-01-01T00:00:00Z"),
+        ("--as", "deposited", "--reason", "x", "--at", "2026-01-01T00:00:00Z"),
     ],
 )
 def test_a_decision_that_cannot_be_meant_is_a_usage_error(
@@ -198,7 +200,7 @@ def test_cases_say_why_and_what_to_do(journal: Journal, call: Call) -> None:
     assert call("list", "--cases") == (0, "", "0 cases\n")
     put(journal, **IN_DOUBT)
     code, out, err = call("list", "--cases")
-    assert (code, err) == (0, "1 cases\n")
+    assert (code, err) == (0, "1 case\n")
     assert "hub settle" in out
     (found,) = json.loads(call("list", "--cases", "--json")[1])
     assert (found["case"], found["message_id"]) == ("in-doubt", "urn:1")
@@ -216,10 +218,11 @@ def test_a_pause_is_told_and_ended_by_name(
     assert call("pause", name)[:2] == (0, f"{kind} {name} was paused already\n")
     shown = call("status", "urn:1")[1]
     assert f"{kind} {name} is paused" in shown
+    assert f"{kind} {name} is paused" in call("retry", "urn:1")[1]
     doctor = call("doctor")[1]
     assert f"{name}" in doctor
     assert "paused since" in doctor
-    assert call("resume", name)[:2] == (0, f"{kind} {name} goes on; 1 deadlines moved\n")
+    assert call("resume", name)[:2] == (0, f"{kind} {name} goes on; 1 deadline moved\n")
     assert call("resume", name)[0] == 65
     assert [one["name"] for one in entries(journal, f"{kind}.paused")] == [name]
     assert [one["count"] for one in entries(journal, f"{kind}.resumed")] == [1]

@@ -9,6 +9,7 @@ import pytest
 
 from hub import cli, starter
 from hub.clock import system_clock
+from hub.spool import Claim
 from tests.full_disk import file_size_limit
 
 HEAVY = ("alembic", "cryptography", "lxml", "pydantic", "signxml", "sqlalchemy", "structlog")
@@ -121,4 +122,21 @@ def test_a_run_counts_what_stays_open(folder: Path, capsys: pytest.CaptureFixtur
     assert ended("--config", config, "submit", notice, "--to", "rostock/bauamt") == 0
     ran = run(folder / "hub.toml")
     assert ran.returncode == 0
-    assert ran.stderr.splitlines()[-1] == f"hub: {config}: 1 open, DEFERRED"
+    assert ran.stderr.splitlines()[-1] == f"hub: {config}: 1 notice is open: DEFERRED"
+
+
+@pytest.mark.slow
+def test_a_run_names_drops_that_wait_for_a_check(folder: Path) -> None:
+    config = folder / "hub.toml"
+    with config.open("a", encoding="utf-8") as file:
+        file.write('\n[checks.malware]\nplugin = "not-installed"\n')
+    notice = str(folder / "examples" / "notice.xml")
+    assert ended("--config", str(config), "submit", notice, "--to", "rostock/bauamt") == 0
+    ran = run(config)
+    assert (ran.returncode, ran.stdout) == (0, "")
+    (path,) = folder.glob("spool/*/*/.claimed/*/*.xml")
+    claim = Claim.parse(path.name)
+    assert claim is not None
+    said = ran.stderr.splitlines()[-1]
+    assert said.startswith("hub: rostock/bauamt: claimed drops wait: ")
+    assert claim.stem in said

@@ -84,7 +84,7 @@ def test_claims_of_a_dead_hub_and_claims_that_wait(place: spools.Place, journal:
     own.mkdir(mode=0o700)
     (own / f"{1:022x}.0.stem.xml").touch()
     (own / f"{1:022x}.1").touch()
-    assert look(place) == ["1 drops were left by a hub that died"]
+    assert look(place) == ["claimed drops of a hub that runs no more: 1"]
     with WorkerLock.hold(place.config.spool.path, "w1"):
         assert look(place) == []
         findings = [*spools.look(place, SetClock(hours=1), journal)]

@@ -32,7 +32,7 @@ def test_what_init_writes_is_a_configuration_without_errors(tmp_path: Path) -> N
 
 def test_every_key_of_a_table_but_the_rare_ones_is_shown_in_the_file(tmp_path: Path) -> None:
     config = load(starter.init(tmp_path / "hub", AT).config, {})
-    unset = {key for key, origin in config.origins.items() if origin == "default"}
+    unset = {one.key for one in config.settings if one.origin == "default"}
     assert {key for key in unset if not key.startswith(("mailboxes.", "tenants."))} == set()
 
 

@@ -30,7 +30,7 @@ from postfach_mailbox.frames import (
     TextPayload,
 )
 from postfach_mailbox.hooks import Keep
-from postfach_mailbox.loading import Loaded, describe
+from postfach_mailbox.loading import Loaded
 from postfach_mailbox.notice import Delivery, DeliveryDocument, DocumentData
 from postfach_mailbox.outcomes import (
     PREPARED_MAX,
@@ -41,6 +41,7 @@ from postfach_mailbox.outcomes import (
     Reason,
     Unknown,
 )
+from postfach_mailbox.wording import describe
 
 SENDING = (Operation.DEPOSIT, Operation.RECONCILE, Operation.SET_STATUS, Operation.WITHDRAW)
 TEXT_ARGUMENT = {

@@ -4,6 +4,7 @@ Reads the metadata of installed distributions alone; imports no plugin. The hub 
 Python that hub.toml names, and asks its own by `offered()`.
 """
 
+import json
 import sys
 from importlib import metadata
 from typing import get_args
@@ -23,6 +24,7 @@ class Offered(Frozen):
 
     group: what kind of plugin; entry_point: its name there, as `plugin` in hub.toml
     record: `sha256:<hex>` of the distribution's RECORD; None where it has none, or none is read
+    editable: installed from a folder where it is written: RECORD names none of its code
     summary: the distribution's own line about itself
     """
 
@@ -33,6 +35,7 @@ class Offered(Frozen):
     distribution: str
     version: str
     record: str | None = None
+    editable: bool = False
     summary: str = ""
 
 
@@ -54,6 +57,7 @@ def offered() -> tuple[Offered, ...]:
             distribution=entry.dist.name,
             version=entry.dist.version,
             record=_record(entry.dist),
+            editable=_editable(entry.dist),
             summary=(entry.dist.metadata["Summary"] or "")[:200],
         )
         for group in GROUPS
@@ -68,6 +72,15 @@ def _record(distribution: metadata.Distribution) -> str | None:
         return record.digest(distribution)
     except OSError:  # named, and not there or not readable: its pin will not fit
         return None
+
+
+def _editable(distribution: metadata.Distribution) -> bool:
+    """Whether pip noted so (direct_url.json, PEP 610)."""
+    try:
+        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+        return origin.get("dir_info", {}).get("editable") is True
+    except (OSError, ValueError, AttributeError):  # not as PEP 610 has it
+        return False
 
 
 def main() -> None:

@@ -10,7 +10,6 @@ Errors: StartRefused, and nothing else, whatever the plugin's code does while it
 import inspect
 import re
 import sys
-import traceback
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +24,7 @@ from postfach_mailbox.frames import Described, Operation, Start
 from postfach_mailbox.hooks import PROJECT
 from postfach_mailbox.kinds import KINDS, Kind
 from postfach_mailbox.version import CONTRACT_VERSION, fits
+from postfach_mailbox.wording import arguments, invalid, unknown_hook, unloadable
 
 if TYPE_CHECKING:
     from pluggy import HookimplOpts
@@ -81,38 +81,19 @@ def load(start: Start) -> Loaded:
             f" {start.contract}",
             "Install the hub's version of postfach-mailbox there",
         )
-    entry = _entry_point(start)
     try:
-        return _load(entry, start)
+        return _load(_entry_point(start), start)
     except StartRefused:
         raise
     except pluggy.PluginValidationError as error:
         raise StartRefused(
-            f"its hooks are not those of the contract: {_one_line(error)}",
-            "Name own methods with a leading underscore, or correct the name",
+            f"its hooks are not those of the contract: {arguments(error)}",
+            "Correct the argument's name, or leave it out",
         ) from error
     except BaseException as error:  # foreign code may raise anything, SystemExit too
         raise StartRefused(
-            f"does not load: {describe(error)}", f"Repair or reinstall {start.distribution}"
+            f"its code fails: {unloadable(error)}", f"Repair or reinstall {start.distribution}"
         ) from error
-
-
-def describe(error: BaseException) -> str:
-    """Return class and place of an error, without its text, which may hold payload or secrets.
-
-    Import errors keep their text: it names a module.
-    """
-    if isinstance(error, ImportError):
-        return f"{type(error).__name__}: {_one_line(error)}"
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return type(error).__name__
-    name = re.sub(r".*/(?=[^/]+/[^/]+$)", "", frames[-1].filename)
-    return f"{type(error).__name__} in {name}:{frames[-1].lineno}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def _canonical(name: str) -> str:
@@ -133,12 +114,15 @@ def _entry_point(start: Start) -> metadata.EntryPoint:
             "Install exactly that version, then start again",
         )
     if start.record is not None and found[0].dist is not None:
-        _see_unaltered(found[0].dist, start.record)
+        _see_unaltered(found[0].dist, start.record, found[0].module)
     return found[0]
 
 
-def _see_unaltered(distribution: metadata.Distribution, wanted: str) -> None:
-    """Raise StartRefused unless RECORD is the wanted one, and each file as it says."""
+def _see_unaltered(distribution: metadata.Distribution, wanted: str, module: str) -> None:
+    """Raise StartRefused unless RECORD is the wanted one, each file as it says, and `module` one.
+
+    module: what will be imported
+    """
     # Bytecode beside the sources is not as RECORD says by any hash: none of it is loaded.
     sys.pycache_prefix = str(Path.cwd() / "bytecode")
     found = record.digest(distribution)
@@ -153,6 +137,11 @@ def _see_unaltered(distribution: metadata.Distribution, wanted: str) -> None:
             f"changed files: {', '.join(changed[:NAMED])}{more}",
             f"Reinstall {distribution.name}, and find out who changed them",
         )
+    if (stray := record.stray(distribution, module)) is not None:
+        raise StartRefused(
+            f"its RECORD does not name what would be loaded: {stray}",
+            f"Install {distribution.name} from a wheel, not editable, and remove other copies",
+        )
 
 
 def _load(entry: metadata.EntryPoint, start: Start) -> Loaded:
@@ -163,7 +152,7 @@ def _load(entry: metadata.EntryPoint, start: Start) -> Loaded:
     if not isinstance(module, ModuleType):
         raise StartRefused("its entry point names no module", "Name the module, without a colon")
     manager.register(module)
-    manager.check_pending()
+    _see_known(manager.hook, "hook", "take `hookimpl` away from it")
     plugin_class = getattr(manager.hook, kind.hook)()
     if not isinstance(plugin_class, type):
         raise StartRefused(
@@ -173,8 +162,15 @@ def _load(entry: metadata.EntryPoint, start: Start) -> Loaded:
     plugin = plugin_class(_config(plugin_class, kind, start))
     manager.add_hookspecs(kind.class_hooks)
     manager.register(plugin)
-    manager.check_pending()
+    _see_known(manager.hook, "operation", "give it a leading underscore if it is your own")
     return _checked(manager.hook, kind)
+
+
+def _see_known(hooks: pluggy.HookRelay, what: str, fix: str) -> None:
+    """Raise StartRefused where something was registered that the contract does not know."""
+    if (found := unknown_hook(hooks)) is not None:
+        name, meant = found
+        raise StartRefused(f"the contract has no {what} {name!r}", f"{meant}Correct it, or {fix}")
 
 
 def _config(plugin_class: Any, kind: Kind, start: Start) -> BaseModel:
@@ -186,13 +182,8 @@ def _config(plugin_class: Any, kind: Kind, start: Start) -> BaseModel:
     try:
         return model.model_validate(start.config, context={"base": start.base})
     except ValidationError as error:
-        # Built from place and message: the input may be a secret that was put there by mistake.
-        found = [
-            f"config.{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
-            for each in error.errors(include_input=False, include_url=False, include_context=False)
-        ]
         raise StartRefused(
-            "; ".join(found), f"Correct the {kind.name}'s table in hub.toml"
+            invalid(error, "config.", model), f"Correct the {kind.name}'s table in hub.toml"
         ) from error
 
 
@@ -203,7 +194,7 @@ def _checked(hooks: pluggy.HookRelay, kind: Kind) -> Loaded:
     needed = ("capabilities", *(each.value for each in kind.required))
     if missing := [name for name in needed if name not in offered]:
         raise StartRefused(f"its class lacks {', '.join(missing)}", "Write these methods")
-    capabilities = hooks.capabilities()
+    capabilities = _told(hooks, kind)
     if type(capabilities) is not kind.capabilities:
         raise StartRefused(
             "capabilities() returned something else", f"Return {kind.capabilities.__name__}"
@@ -218,6 +209,17 @@ def _checked(hooks: pluggy.HookRelay, kind: Kind) -> Loaded:
         _see_promises_kept(capabilities, offered)
     operations = tuple(each for each in kind.operations if each in offered)
     return Loaded(hooks, capabilities, operations)
+
+
+def _told(hooks: pluggy.HookRelay, kind: Kind) -> object:
+    try:
+        return hooks.capabilities()
+    except ValidationError as error:
+        if error.title != kind.capabilities.__name__:
+            raise
+        raise StartRefused(
+            f"capabilities(): {invalid(error, '', kind.capabilities)}", "Correct them in its class"
+        ) from error
 
 
 def _see_promises_kept(capabilities: Capabilities, offered: set[str]) -> None:

@@ -171,7 +171,7 @@ Reconciled = Outcome | Absent
 
 
 class Health(Frozen):
-    """Whether the mailbox can be used. The hub frees held notices when it is `up` again."""
+    """Whether the mailbox can be used. Held notices are freed when it is not `down`."""
 
     kind: Literal["health"] = "health"
     status: Literal["up", "degraded", "down"]

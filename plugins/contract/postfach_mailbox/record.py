@@ -7,7 +7,7 @@ Limits: speaks of this distribution alone, not of those it depends on.
 
 import base64
 import hashlib
-from importlib import machinery, metadata
+from importlib import machinery, metadata, util
 from pathlib import Path
 
 CODE = tuple(machinery.all_suffixes())
@@ -44,6 +44,25 @@ def altered(distribution: metadata.Distribution) -> list[str]:
             if path.name.endswith(CODE) and path.suffix != ".pyc" and path not in listed
         )
     return sorted(found)
+
+
+def stray(distribution: metadata.Distribution, module: str) -> str | None:
+    """Return the file that an import of `module` would load and RECORD does not name, else None.
+
+    So it is with an editable install, whose RECORD names no code, and where another copy of the
+    module stands before it on the path. What is found is not run, but for packages above `module`
+    that RECORD names.
+    """
+    listed = {Path(str(file.locate())).resolve() for file in distribution.files or ()}
+    parts = module.split(".")
+    for count in range(1, len(parts) + 1):
+        found = util.find_spec(".".join(parts[:count]))
+        if found is None:  # the import will say so
+            return None
+        # A package without a file of its own (origin None) has no code.
+        if found.origin is not None and Path(found.origin).resolve() not in listed:
+            return found.origin
+    return None
 
 
 def _same(path: Path, mode: str, value: str) -> bool:

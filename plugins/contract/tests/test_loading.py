@@ -1,5 +1,6 @@
 """Loading a plugin: what is refused at start, and what the refusal says."""
 
+import hashlib
 import itertools
 from pathlib import Path
 
@@ -201,3 +202,12 @@ def test_a_second_distribution_with_the_same_entry_point_does_not_win(site: Site
     site.install("raise SystemExit('must not run')", name="evil", version="1.0")
     site.install(GOOD)
     assert load(start()).operations
+
+
+def test_a_record_that_names_no_code_holds_no_plugin(site: Site) -> None:
+    site.install(GOOD)
+    (info,) = site.folder.glob("*.dist-info")
+    (info / "RECORD").write_text(f"{info.name}/METADATA,,\n{info.name}/RECORD,,\n")
+    made = hashlib.sha256((info / "RECORD").read_bytes()).hexdigest()
+    with pytest.raises(StartRefused, match="does not name what would be loaded: /"):
+        load(start().model_copy(update={"record": f"sha256:{made}"}))

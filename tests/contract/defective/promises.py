@@ -1,6 +1,7 @@
 """What only some mailboxes promise."""
 
 import secrets
+from datetime import timedelta
 
 from postfach_mailbox import (
     Collected,
@@ -64,6 +65,29 @@ class NeverConfirms(FakeMailbox):
         return Pending(reference="1") if isinstance(found, Deposited) else found
 
 
+class ConfirmsOldTime(FakeMailbox):
+    def reconcile(self, key: str) -> Reconciled:
+        found = super().reconcile(key)
+        if isinstance(found, Deposited):
+            earlier = found.provided_at - timedelta(days=365)
+            return found.model_copy(update={"provided_at": earlier})
+        return found
+
+
+class ConfirmsChatty(FakeMailbox):
+    _subject = ""
+
+    def deposit(self, delivery: Delivery, keep: Keep) -> Outcome:
+        self._subject = delivery.notice.subject
+        return super().deposit(delivery, keep)
+
+    def reconcile(self, key: str) -> Reconciled:
+        found = super().reconcile(key)
+        if isinstance(found, Deposited):
+            return found.model_copy(update={"warnings": (self._subject,)})
+        return found
+
+
 class NeverTurnsDown(FakeMailbox):
     def reconcile(self, key: str) -> Reconciled:
         found = super().reconcile(key)
@@ -118,6 +142,8 @@ DEFECTS = (
     Defect("prepared-later", PreparesForItself, PREPARES),
     Defect("pending", ConfirmsTooSoon, LATER),
     Defect("pending-confirmed", NeverConfirms, LATER),
+    Defect("confirmed-facts", ConfirmsOldTime, LATER),
+    Defect("confirmed-clean", ConfirmsChatty, LATER),
     Defect("pending-refused", NeverTurnsDown, LATER),
     Defect("status", TellsNoOne, SHOWS),
     Defect("status-away", RaisesWhenAway, SHOWS),

@@ -27,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         report = Report(
             mailbox=given.name,
-            problem=f"{sys.executable} has no pytest."
-            " Install it there: pip install 'postfach-mailbox[testkit]'",
+            problem=f"{sys.executable} has no pytest. Install it:"
+            f" {sys.executable} -m pip install 'postfach-mailbox[testkit]'",
         )
     else:
         report = run(given.name, given.distribution, words=sys.stderr)
@@ -46,13 +46,13 @@ def lines(report: Report) -> list[str]:
     if report.problem is not None:
         return [f"{report.mailbox}: {report.problem}"]
     table = [
-        f"{each.level:<7}{each.tier:<9}{each.state:<15}{each.rule:<27}{each.why}".rstrip()
+        f"{each.level:<7} {each.tier:<9} {each.rule:<26} {each.state:<14} {each.why}".rstrip()
         for each in report.findings
     ]
     return [
         f"{report.distribution} {report.version}",
         *table,
-        f"level reached: {report.reached or 'none'}; claimed: {report.claimed or 'none'}",
+        f"level reached: {report.reached or 'none'}, claimed: {report.claimed or 'none'}",
     ]
 
 

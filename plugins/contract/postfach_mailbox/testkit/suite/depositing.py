@@ -46,6 +46,11 @@ def test_a_deposit_carries_time_and_evidence(mailbox: Asked, letter: Letters) ->
     before = datetime.now(UTC)
     answer = mailbox.deposit(letter())
     assert isinstance(answer, Deposited), answer
+    see_facts(answer, before)
+
+
+def see_facts(answer: Deposited, before: datetime) -> None:
+    """Assert that time and evidence are of a deposit that was made after `before`."""
     assert before - TOLERANCE <= answer.provided_at <= datetime.now(UTC) + TOLERANCE
     assert any(each.data for each in answer.evidence), "all evidence is empty"
 
@@ -55,6 +60,11 @@ def test_evidence_for_receipts_holds_no_payload(mailbox: Asked, letter: Letters)
     """Receipts are read by others: evidence in them must name no subject, text or file."""
     answer = mailbox.deposit(letter())
     assert isinstance(answer, Deposited), answer
+    see_clean(answer)
+
+
+def see_clean(answer: Deposited) -> None:
+    """Assert that what a receipt shows of the answer holds nothing of the notice."""
     shown = [answer.reference.encode(), *(each.encode() for each in answer.warnings)]
     shown += [each.data for each in answer.evidence if each.in_receipt]
     assert [word for word in CANARIES for each in shown if word.encode() in each] == []

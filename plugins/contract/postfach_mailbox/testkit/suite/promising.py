@@ -1,18 +1,23 @@
 """What only some mailboxes promise: preparing, confirming later, the state of an application."""
 
+from datetime import UTC, datetime
+
 from postfach_mailbox.notice import StatusUpdate
 from postfach_mailbox.outcomes import Deferred, Deposited, Pending, Refused
 from postfach_mailbox.testkit.asked import Asked, InProcess, start_frame
 from postfach_mailbox.testkit.bench import Bench, Confirms, FarSide, Kit, ShowsStatus
 from postfach_mailbox.testkit.letters import Letters
 from postfach_mailbox.testkit.rules import CONFIRMS_LATER, PREPARES, SHOWS_STATUS, rule
+from postfach_mailbox.testkit.suite.depositing import see_clean, see_facts
 
 __all__ = [
+    "test_a_confirmation_carries_time_and_evidence",
     "test_a_confirmed_deposit_is_found_by_asking",
     "test_a_deposit_is_pending_until_it_is_confirmed",
     "test_a_notice_that_is_turned_down_later_is_refused",
     "test_a_status_arrives",
     "test_a_status_for_a_mailbox_that_is_away_is_deferred",
+    "test_evidence_of_a_confirmation_holds_no_payload",
     "test_prepare_needs_no_network",
     "test_prepared_bytes_are_deposited_by_a_later_process",
 ]
@@ -57,12 +62,34 @@ def test_a_confirmed_deposit_is_found_by_asking(
     mailbox: Asked, far_side: Confirms, letter: Letters
 ) -> None:
     """A confirmation that no one notices ends in `unresolved`, and a person searches."""
+    _confirmed(mailbox, far_side, letter)
+
+
+@rule("confirmed-facts", "silver", CONFIRMS_LATER, needs=Confirms)
+def test_a_confirmation_carries_time_and_evidence(
+    mailbox: Asked, far_side: Confirms, letter: Letters
+) -> None:
+    """The receipt cites time and answer before court: they must be the mailbox's, and of now."""
+    before = datetime.now(UTC)
+    see_facts(_confirmed(mailbox, far_side, letter), before)
+
+
+@rule("confirmed-clean", "silver", CONFIRMS_LATER, needs=Confirms)
+def test_evidence_of_a_confirmation_holds_no_payload(
+    mailbox: Asked, far_side: Confirms, letter: Letters
+) -> None:
+    """Receipts are read by others: evidence in them must name no subject, text or file."""
+    see_clean(_confirmed(mailbox, far_side, letter))
+
+
+def _confirmed(mailbox: Asked, far_side: Confirms, letter: Letters) -> Deposited:
     sent = letter()
     answer = mailbox.deposit(sent)
     assert isinstance(answer, Pending), answer
     far_side.confirm(sent.key)
     asked = mailbox.reconcile(sent.key, answer.reference)
     assert isinstance(asked, Deposited), asked
+    return asked
 
 
 @rule("pending-refused", "silver", CONFIRMS_LATER, needs=Confirms)
