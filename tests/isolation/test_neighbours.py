@@ -35,6 +35,7 @@ PACKS: dict[str, dict[str, tuple[str, str | None]]] = {
         "exit-at-once": ("IN_DOUBT", "CHILD_DIED"),
         "outlive-death": ("IN_DOUBT", "CHILD_DIED"),
         "close": ("IN_DOUBT", "CHILD_DIED"),
+        "shut-down": ("IN_DOUBT", "CHILD_DIED"),
         "garbage": ("IN_DOUBT", "CHILD_DIED"),
         "forge": ("IN_DOUBT", "CHILD_DIED"),
     },
@@ -154,7 +155,7 @@ def test_no_process_is_left(outcomes: dict[str, Outcome], pack: str) -> None:
     ("pack", "act", "fault"),
     [
         ("ends", "abort", "ENDED"),
-        ("ends", "close", "ENDED"),
+        ("ends", "shut-down", "ENDED"),
         ("ends", "garbage", "PROTOCOL"),
         ("takes", "hang", "DEADLINE"),
         ("takes", "bomb", "PROCESSES"),
