@@ -29,7 +29,6 @@ python = "{python}"
 scheme = "bad"
 call_timeout = "3s"
 memory = "512MiB"
-wait = "1"
 [mailboxes.bad.config]
 act = "{act}"
 path = "{path}"
@@ -37,7 +36,6 @@ path = "{path}"
 AWAY = """\
 plugin = "directory"
 scheme = "bad"
-wait = "1"
 [mailboxes.bad.config]
 path = "{path}"
 """

@@ -90,10 +90,11 @@ def measure(name: str, notices: int, work: Callable[[], tuple[int, int]]) -> Cos
     )
 
 
-def children() -> list[int]:
-    """Return the ids of the processes that this one started and that live."""
-    tasks = Path("/proc/self/task").iterdir()
-    return [int(pid) for task in tasks for pid in (task / "children").read_text("ascii").split()]
+def children(of: int | str = "self") -> list[int]:
+    """Return the ids of the processes that one started, and these in turn, and that live."""
+    tasks = Path(f"/proc/{of}/task").iterdir()
+    own = [int(pid) for task in tasks for pid in (task / "children").read_text("ascii").split()]
+    return [*own, *(below for pid in own for below in children(pid))]
 
 
 def _cpu_clock(pid: int) -> int:
