@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from hub.clock import Clock
 from hub.config import CheckConfig, ObserverConfig
-from hub.host import Answer, Died, Host, Started, StartFailed
+from hub.host import Answer, Died, Fault, Host, Started, StartFailed, StartFault
 from hub.pacing import Bucket
 from hub.telemetry import logger
 from postfach_mailbox import Health
@@ -49,6 +49,7 @@ class Attendant:
     _probe_at: float = 0.0
     _probing: int | None = None
     _deaths: int = 0
+    _unstarted: StartFault | Fault | None = None
     _restart_at: float = 0.0
     _in_flight: set[int] = field(default_factory=set)
     _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
@@ -97,11 +98,10 @@ class Attendant:
         for event in self.host.events():
             match event:
                 case Started():
-                    self.starting = False
+                    self.starting, self._unstarted = False, None
                     logger().info(f"{self.kind} started", plugin=self.name)
                 case StartFailed():
-                    logger().error(f"{self.kind} does not start", plugin=self.name)
-                    self._died()
+                    self._not_started(event)
                 case Died():
                     logger().error(f"{self.kind} died", plugin=self.name, code=event.fault.value)
                     self._died()
@@ -144,6 +144,14 @@ class Attendant:
         if self.bucket is not None and not self.bucket.left(now := self.clock.elapsed()):
             ends.append(self.bucket.next_at(now))
         return min((end for end in ends if end is not None), default=None)
+
+    def _not_started(self, event: StartFailed) -> None:
+        # Said once, not at each new try; what is not to be found was said when it was looked for.
+        if event.fault not in (self._unstarted, StartFault.NOT_FOUND):
+            said = f"{self.kind} does not start - hub doctor says why"
+            logger().error(said, plugin=self.name, code=event.fault.value)
+        self._unstarted = event.fault
+        self._died()
 
     def _died(self) -> None:
         self._restart_at = self.clock.elapsed() + RESTARTS[min(self._deaths, len(RESTARTS) - 1)]

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from hub import retention
 from hub.app.parts import Parts
-from hub.app.takeover import find_dead
+from hub.app.takeover import find_gone
 from hub.app.wake import Wake
 from hub.dispatch import Finished
 from hub.errors import HubError
@@ -138,15 +138,18 @@ class Loop:
         self.wake.wait(self.parts.descriptors(), min([seconds, *ends]))
 
     def _bury(self) -> None:
-        """Take over what workers of this machine left that are dead."""
+        """Take over what workers of this machine left that are no more."""
         parts = self.parts
-        for dead, claims in find_dead(parts.config, parts.journal, parts.spools, parts.worker):
-            logger().warning("a worker is dead", worker=dead)
-            for spool, found in claims:
+        for gone in find_gone(parts.config, parts.journal, parts.spools, parts.worker):
+            if not gone.ended:
+                logger().warning("a worker is dead", worker=gone.worker)
+            elif gone.count:
+                logger().info("drops still wait", worker=gone.worker, count=gone.count)
+            for spool, found in gone.claims:
                 parts.intake.recover(spool, found)
-            self.finished(parts.dispatch.tend([dead]))
+            self.finished(parts.dispatch.tend([gone.worker]))
             with parts.journal.write() as tx:
-                workers.end(tx, dead, parts.clock.now())
+                workers.end(tx, gone.worker, parts.clock.now())
 
     def _taken(self, done: Done) -> None:
         for message_id in done.accepted:

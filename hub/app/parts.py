@@ -7,7 +7,7 @@ from hub.acknowledgement import Acknowledgements
 from hub.attendant import Attendant
 from hub.clock import Clock
 from hub.config import Config
-from hub.dispatch import Dispatch
+from hub.dispatch import Dispatch, Line
 from hub.durable import Barriers
 from hub.intake import Checks, Intake
 from hub.journal import Journal
@@ -55,9 +55,9 @@ class Parts:
 
     @property
     def asking(self) -> bool:
-        """Whether a call to a plugin is out, or one goes out as soon as a plugin's rate allows."""
+        """Whether a call to a plugin is out, or one goes out as soon as a plugin allows it."""
         checked = self.checks.in_flight or self.intake.parked.coming
-        looked_at = any(line.probing is not None for line in self.dispatch.lines.values())
+        looked_at = any(_is_looked_at(line) for line in self.dispatch.lines.values())
         return bool(self.dispatch.flights or looked_at or checked or self.observing.busy)
 
     def start(self) -> None:
@@ -99,3 +99,12 @@ class Parts:
             line.host.stop(grace)
         self.checks.stop()
         self.observing.stop()
+
+
+def _is_looked_at(line: Line) -> bool:
+    """Whether it is seen to whether a mailbox whose circuit was open is mended.
+
+    That has its end: a process that does not start, and a call, are killed in time.
+    """
+    coming = line.starting or line.host.up
+    return line.probing is not None or (line.circuit_open and not line.looked and coming)

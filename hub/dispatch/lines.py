@@ -7,7 +7,7 @@ from datetime import timedelta
 from hub import transition
 from hub.clock import Clock
 from hub.config import Config
-from hub.host import Host
+from hub.host import Fault, Host, StartFault
 from hub.journal.attempts import Term
 from hub.pacing import Bucket, Trust
 from hub.transition import Policy
@@ -47,6 +47,8 @@ class Line:
     suspect_in_work: int | None = None
     bucket: Bucket | None = None
     trust: Trust = field(default_factory=Trust)
+    unstarted: StartFault | Fault | None = None  # why its process did not start, if it did not
+    looked: bool = False  # whether this run's first look at it, its circuit open, is over
     mended: int = 0  # times in a row that it seemed mended and took nothing afterwards
 
     @property
@@ -127,7 +129,7 @@ class Line:
         """
         self.restart_at = self.clock.elapsed() + RESTARTS[min(self.deaths, len(RESTARTS) - 1)]
         self.deaths += 1
-        self.probing = None
+        self.probing, self.looked = None, True
         self.trust.lose()
         return self.deaths >= DEATHS
 
@@ -148,14 +150,14 @@ class Line:
 
         What was held is freed one call at a time, once it is mended.
         """
-        self.circuit_open = True
+        self.circuit_open = self.looked = True
         if self.mended:
             last = len(SEEMED_MENDED)
             self.probe_at = self.clock.elapsed() + SEEMED_MENDED[min(self.mended, last) - 1]
 
     def looked_at(self, *, works: bool) -> None:
         """Note how a look at a mailbox whose circuit is open ended, and when the next is due."""
-        self.probing = None
+        self.probing, self.looked = None, True
         self.probe_at = self.clock.elapsed() + PROBE
         if works:
             self.circuit_open = False

@@ -8,7 +8,7 @@ from typing import cast
 from hub.clock import Clock
 from hub.dispatch.flights import LOST, NOT_SENT, Answered, Flight, Result
 from hub.dispatch.lines import Line
-from hub.host import Answer, Died, Kept, Started, StartFailed
+from hub.host import Answer, Died, Kept, Started, StartFailed, StartFault
 from hub.journal import Journal, attempts, circuits
 from hub.telemetry import logger
 from postfach_mailbox import Absent, Capabilities, Deferred, Health, Held, Prepared, Unknown
@@ -38,9 +38,7 @@ class Air:
                 case Started(capabilities=Capabilities() as told):
                     self._started(line, told)
                 case StartFailed():
-                    logger().error("mailbox does not start", mailbox=line.name)
-                    self.out_of_order(line, "START_FAILED")
-                    line.died()
+                    self._unstarted(line, event)
                 case Died():
                     self._died(line, event)
                 case Kept():
@@ -62,13 +60,22 @@ class Air:
         line.fall_out()
 
     def _started(self, line: Line, told: Capabilities) -> None:
-        line.capabilities = told
+        line.capabilities, line.unstarted = told, None
         if not line.mended:  # else it is looked at in its time
             line.probe_at = 0.0
         with self.journal.write() as tx:
             circuits.told(tx, line.name, told.model_dump_json(), self.clock.now())
         self.told.append(line)
         logger().info("mailbox started", mailbox=line.name)
+
+    def _unstarted(self, line: Line, event: StartFailed) -> None:
+        # Said once, not at each new try; what is not to be found was said when it was looked for.
+        if event.fault not in (line.unstarted, StartFault.NOT_FOUND):
+            said = "mailbox does not start - hub doctor says why"
+            logger().error(said, mailbox=line.name, code=event.fault.value)
+        line.unstarted = event.fault
+        self.out_of_order(line, circuits.START_FAILED)
+        line.died()
 
     def _died(self, line: Line, event: Died) -> None:
         logger().error(

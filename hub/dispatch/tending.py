@@ -13,6 +13,7 @@ from hub.dispatch.listening import Air
 from hub.dispatch.results import FINAL_EVENTS
 from hub.errors import NoticeRefused
 from hub.handover import tries_of
+from hub.host import StartFault
 from hub.issuing import Issued, Issuer
 from hub.journal import (
     Journal,
@@ -176,7 +177,8 @@ class Tending:
             try:
                 line.host.start()
             except OSError as error:  # no process to be had now: later
-                logger().error("mailbox does not start", mailbox=line.name, exc_info=error)
+                said = "mailbox does not start - hub doctor says why"
+                logger().error(said, mailbox=line.name, code=StartFault.NO_PROCESS, exc_info=error)
                 line.died()
         if not line.circuit_open:
             self._free_held(line)

@@ -2,6 +2,7 @@
 
 import select
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from hub import mailboxes
 from hub.clock import Clock
@@ -30,16 +31,16 @@ def look(
         yield wrong(subject, what, why=why, fix=error.fix, configured=True)
         return
     host = make_host(kind, name, tables[name], base=config.folder, clock=clock, in_flight=1)
-    host.start()
     try:
-        said, fix = _health(host, clock)
+        said = _health(host, clock)
     finally:
         host.stop(1.0)
-    what = f"{installed.distribution} {installed.version}: {said}"
-    if not fix:
+    what = f"{installed.distribution} {installed.version}: {said.what}"
+    if not said.fix:
         yield fine(subject, what)
-    else:
-        yield wrong(subject, what, why=_why(config, name, kind), fix=fix)
+        return
+    why = _why(config, name, kind)
+    yield wrong(subject, what, why=why, fix=said.fix, configured=said.configured)
 
 
 def look_at_isolation(config: Config) -> Iterator[Finding]:
@@ -77,8 +78,21 @@ def _why(config: Config, name: str, kind: mailboxes.Table) -> str:
     return f"Drops wait for it, neither taken nor refused: {'; '.join(waiting)}."
 
 
-def _health(host: Host, clock: Clock) -> tuple[str, str]:
-    """Return what a mailbox says of itself, and what to do; nothing if that is `up`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a plugin says of itself; the fix is empty where it is up.
+
+    configured: hub.toml is to be mended
+    """
+
+    what: str
+    fix: str
+    configured: bool = False
+
+
+def _health(host: Host, clock: Clock) -> _Said:
+    """Start the plugin, and ask it how it is."""
+    host.start()
     until = clock.elapsed() + ANSWER
     while (left := until - clock.elapsed()) > 0 and (fd := host.fileno()) is not None:
         select.select([fd], [], [], min(left, 0.5))
@@ -87,11 +101,12 @@ def _health(host: Host, clock: Clock) -> tuple[str, str]:
                 case Started():
                     host.call(1, Operation.HEALTH, deadline=until)
                 case StartFailed():
-                    return f"does not start: {event.reason}", event.fix
+                    what = f"does not start: {event.reason}"
+                    return _Said(what=what, fix=event.fix, configured=event.configured)
                 case Died():
-                    return f"died: {event.reason}", "See to the plugin"
+                    return _Said(what=f"died: {event.reason}", fix="See to the plugin")
                 case Answer(outcome=Health() as health):
                     text = f": {health.text}" if health.text else ""
                     said = plain(f"{health.status}{text}").strip()
-                    return said, "" if health.status == "up" else BEHIND
-    return "no answer", "See to the plugin; it must answer health() in time"
+                    return _Said(what=said, fix="" if health.status == "up" else BEHIND)
+    return _Said(what="no answer", fix="See to the plugin; it must answer health() in time")

@@ -10,7 +10,13 @@ from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
 from hub.journal import Journal, circuits, pauses, questions
 from hub.journal.cases import cases
-from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_CRASHES, HELD_BY_MAILBOX, Circuit
+from hub.journal.circuits import (
+    HELD_BY_CAPABILITIES,
+    HELD_BY_CRASHES,
+    HELD_BY_MAILBOX,
+    START_FAILED,
+    Circuit,
+)
 from hub.journal.pauses import Pause
 
 # why a notice is held -> why that matters, what to do
@@ -48,22 +54,26 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         why, fix = HELD.get(group.reason, OTHERWISE)
         what = f"{group.count} held for {group.mailbox} since {_moment(group.since)}"
         yield wrong("notices", f"{what} ({group.reason})", why=why, fix=fix)
-    yield from _circuits(known)
+    yield from _circuits(config, known)
     yield from _pauses(paused)
     yield from _cases(waiting)
     yield from _receipts(config, journal, clock)
 
 
-def _circuits(known: Mapping[str, Circuit]) -> Iterator[Finding]:
+def _circuits(config: Config, known: Mapping[str, Circuit]) -> Iterator[Finding]:
     for one in known.values():
-        if one.is_open:
-            since = _moment(one.opened_at) if one.opened_at else "an unknown time"
-            yield wrong(
-                f"circuit {one.name}",
-                f"open since {since}: {one.reason}",
-                why="Nothing is sent to this mailbox; what waits for it is held.",
-                fix="Mend it; the hub sees by its health() that it is up and goes on",
-            )
+        if not one.is_open:
+            continue
+        since = _moment(one.opened_at) if one.opened_at else "an unknown time"
+        fix = "Mend it; the hub sees by its health() that it is up and goes on"
+        if one.reason == START_FAILED and one.name in config.mailboxes:
+            fix = f"See `mailbox {one.name}` below; if that is ok, start the hub again: it goes on"
+        yield wrong(
+            f"circuit {one.name}",
+            f"open since {since}: {one.reason}",
+            why="Nothing is sent to this mailbox; what waits for it is held.",
+            fix=fix,
+        )
 
 
 def _pauses(paused: list[Pause]) -> Iterator[Finding]:

@@ -12,8 +12,8 @@ from hub.clock import Clock
 from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
 from hub.durable import Disk, open_folder
-from hub.journal import Journal, circuits, places, taking
-from hub.spool import Stuck, alive
+from hub.journal import Journal, circuits, places, taking, workers
+from hub.spool import Claim, Stuck, alive
 from hub.spool.folders import CLAIMED, MARKER, owners
 
 LEFT_IN = timedelta(days=1)
@@ -188,10 +188,12 @@ def _claims(place: Place, clock: Clock, journal: Journal | None) -> Iterator[Fin
     if not claimed.is_dir():
         return
     for worker in sorted(path.name for path in claimed.iterdir()):
-        since = sorted(_changed(claimed / worker, ".xml"))
+        names = (path.name for path in (claimed / worker).glob("*.xml"))
+        since = sorted(claim.at for name in names if (claim := Claim.parse(name)))
         if not since:
             continue
-        if not alive(place.config.spool.path, worker):
+        runs = alive(place.config.spool.path, worker)
+        if not runs and not _has_ended(worker, journal):
             checked = _asked(place, "; they may wait for ")
             yield wrong(
                 place.subject,
@@ -200,14 +202,23 @@ def _claims(place: Place, clock: Clock, journal: Journal | None) -> Iterator[Fin
                 fix="Start the hub: it takes them over",
             )
         elif since[0] < clock.now() - WAITING:
-            names = ", ".join(_untold(place, journal)) or "each mailbox of the tenant"
+            untold = ", ".join(_untold(place, journal)) or "each mailbox of the tenant"
             yield wrong(
                 place.subject,
                 f"{len(since)} claimed drops wait, the oldest since {since[0]:%Y-%m-%d %H:%M} UTC",
                 why="A notice that names no scheme waits until it is known which mailbox it fits;"
                 f" others wait for a document that is still missing{_asked(place, ', or for ')}.",
-                fix=f"See that {names} starts and tells what it can do",
+                fix=f"See that {untold} starts and tells what it can do"
+                f"{'' if runs else '; start the hub: it takes them over'}",
             )
+
+
+def _has_ended(worker: str, journal: Journal | None) -> bool:
+    """Whether a hub that runs no more ended by itself; the drops it left wait for something."""
+    if journal is None:
+        return False
+    with journal.read() as connection:
+        return workers.has_ended(connection, worker)
 
 
 def _asked(place: Place, before: str) -> str:
@@ -236,13 +247,11 @@ def _untold(place: Place, journal: Journal | None) -> list[str]:
     ]
 
 
-def _changed(folder: Path, ending: str = "") -> Iterator[datetime]:
+def _changed(folder: Path) -> Iterator[datetime]:
     """Give when each file in a folder last changed its name or content."""
     # a running hub takes files, and folders of its workers, while we look
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.endswith(ending):
-                continue
             with suppress(FileNotFoundError):
                 yield datetime.fromtimestamp(entry.stat(follow_symlinks=False).st_ctime, UTC)
 

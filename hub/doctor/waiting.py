@@ -10,7 +10,6 @@ from hub.config import Config
 from hub.spool import Claim
 from hub.spool.folders import CLAIMED
 
-TIME = 12  # characters of a claim's id that are its time
 NAMED = 5  # stems of one procedure; the rest is counted
 
 
@@ -27,7 +26,7 @@ def claims(config: Config, tenants: Collection[str] | None) -> Iterator[tuple[st
             names = (path.name for path in folder.glob("*/*.xml"))
             found = sorted(
                 (claim for name in names if (claim := Claim.parse(name))),
-                key=lambda one: (one.id[:TIME], one.stem),
+                key=lambda one: (one.at, one.stem),
             )
             if not found:
                 continue

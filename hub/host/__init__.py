@@ -8,7 +8,17 @@ cgroup     where the kernel can hold all of it together
 """
 
 from hub.host.child import Host
-from hub.host.events import Answer, Died, Event, Fault, Kept, Started, StartFailed, plain
+from hub.host.events import (
+    Answer,
+    Died,
+    Event,
+    Fault,
+    Kept,
+    Started,
+    StartFailed,
+    StartFault,
+    plain,
+)
 from hub.host.limits import Limits
 from hub.host.making import make_host
 
@@ -21,6 +31,7 @@ __all__ = [
     "Kept",
     "Limits",
     "StartFailed",
+    "StartFault",
     "Started",
     "make_host",
     "plain",

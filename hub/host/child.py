@@ -26,7 +26,7 @@ from pydantic import JsonValue
 
 from hub.clock import Clock
 from hub.host import process
-from hub.host.events import Died, Event, Fault, Refusal, StartFailed
+from hub.host.events import Died, Event, Fault, Refusal, StartFailed, StartFault
 from hub.host.limits import Limits
 from hub.host.process import Child
 from hub.mailboxes import Installed
@@ -219,6 +219,7 @@ class Host:
             return StartFailed(
                 reason=f"{reason} before it was ready ({how})",
                 fix="See to the plugin: its process ended by itself",
+                fault=fault,
             )
         return Died(
             fault=fault,
@@ -247,4 +248,5 @@ def _no_process(error: OSError) -> StartFailed:
     return StartFailed(
         reason=f"no process can be made ({error.strerror})",
         fix="See to the machine: processes, open files, memory, room in /tmp",
+        fault=StartFault.NO_PROCESS,
     )

@@ -22,12 +22,38 @@ class Started:
     operations: frozenset[Operation]
 
 
+class StartFault(StrEnum):
+    """Why a plugin did not start, where its process did not end by itself (else its Fault)."""
+
+    NOT_FOUND = "NOT_FOUND"  # hub.toml names none that can be had
+    CONFIG = "CONFIG"  # what hub.toml says of it is not what it takes
+    REFUSED = "REFUSED"  # its code fails, is not what the contract wants, or cannot be confined
+    NO_PROCESS = "NO_PROCESS"  # the machine gives no process
+
+
+class Fault(StrEnum):
+    """Why a child is gone."""
+
+    ENDED = "ENDED"  # by itself, or killed by someone else
+    PROTOCOL = "PROTOCOL"  # what it sent has no place in the protocol
+    DEADLINE = "DEADLINE"  # calls passed their end
+    SILENT = "SILENT"  # no word in time after its start
+    PROCESSES = "PROCESSES"  # it started more than it may
+    MEMORY = "MEMORY"  # it and what it started took more than they may
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFailed:
-    """The mailbox cannot be used: what is wrong, and what to do."""
+    """The mailbox cannot be used: what is wrong, and what to do; the fault for logs."""
 
     reason: str
     fix: str
+    fault: StartFault | Fault
+
+    @property
+    def configured(self) -> bool:
+        """Whether hub.toml is to be mended."""
+        return self.fault in (StartFault.NOT_FOUND, StartFault.CONFIG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +71,6 @@ class Answer:
     call: int
     operation: Operation
     outcome: AnswerValue
-
-
-class Fault(StrEnum):
-    """Why a child is gone."""
-
-    ENDED = "ENDED"  # by itself, or killed by someone else
-    PROTOCOL = "PROTOCOL"  # what it sent has no place in the protocol
-    DEADLINE = "DEADLINE"  # calls passed their end
-    SILENT = "SILENT"  # no word in time after its start
-    PROCESSES = "PROCESSES"  # it started more than it may
-    MEMORY = "MEMORY"  # it and what it started took more than they may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

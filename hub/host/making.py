@@ -7,7 +7,7 @@ from hub.clock import Clock
 from hub.config import PluginConfig
 from hub.errors import ConfigError
 from hub.host.child import Host
-from hub.host.events import StartFailed
+from hub.host.events import StartFailed, StartFault
 from hub.host.limits import Limits
 from hub.mailboxes import Table
 from hub.telemetry import logger
@@ -34,7 +34,8 @@ def make_host(
         key = error.where.rpartition(" ")[2]  # as mailboxes.archive.pin
         named = {mailboxes.SINGULAR[kind]: name} if kind == "mailboxes" else {"plugin": name}
         logger().error("plugin not to be had - hub doctor says why", code=key, **named)
-        found = StartFailed(reason=f"{error.where}: {error.what}", fix=error.fix)
+        what = f"{error.where}: {error.what}"
+        found = StartFailed(reason=what, fix=error.fix, fault=StartFault.NOT_FOUND)
     return Host(
         name,
         found,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.host import cgroup, guardian
-from hub.host.events import Answer, Event, Kept, Started, StartFailed, plain
+from hub.host.events import Answer, Event, Kept, Started, StartFailed, StartFault, plain
 from hub.host.limits import Limits
 from hub.mailboxes import Account, Installed
 from postfach_mailbox import frames
@@ -192,7 +192,8 @@ def _event(child: Child, data: bytes) -> Event:
             child.up = True
             return Started(capabilities=frame.capabilities, operations=frozenset(frame.operations))
         case frames.StartFailed() if not child.up:
-            return StartFailed(reason=plain(frame.reason), fix=plain(frame.fix))
+            fault = StartFault.CONFIG if frame.configured else StartFault.REFUSED
+            return StartFailed(reason=plain(frame.reason), fix=plain(frame.fix), fault=fault)
         case frames.Kept() if (each := child.calls.get(frame.id)) and not each.keeping:
             each.keeping, each.kept = True, each.kept + 1
             if each.kept > KEPT_MOST:

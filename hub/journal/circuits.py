@@ -17,6 +17,7 @@ from hub.model import State
 
 HELD_BY_MAILBOX, HELD_BY_CAPABILITIES = "mailbox", "capabilities"
 HELD_BY_CRASHES, HELD_BY_PAYLOAD = "crashes", "payload"
+START_FAILED = "START_FAILED"  # why a circuit is open: the plugin did not start
 FREED = 500  # notices in one go, so that no other mailbox waits long for it
 WAITING = (State.SEALED.value, State.DEFERRED.value)
 _TIMES: tuple[sa.Column[Any], ...] = (

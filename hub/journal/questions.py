@@ -13,7 +13,7 @@ from hub.journal import database, pauses
 from hub.journal.attempts import history
 from hub.journal.tables import Row, chain, handout, late, mailbox, notice, receipt
 from hub.model import State
-from hub.transition import Policy
+from hub.transition import RECONCILE, Policy
 from postfach_mailbox import Capabilities
 
 LIST_LIMIT = 10_000
@@ -31,7 +31,8 @@ def by_message_id(connection: sa.Connection, message_id: str) -> Sequence[Row]:
         raise DataInvalid(
             "the journal knows no such notice",
             where=message_id,
-            fix="hub list names those it knows; a refused drop has none",
+            fix="hub list names those it knows; what a drop that was handed in waits for says"
+            " hub doctor; a refused one is in rejected/",
         )
     return found
 
@@ -52,7 +53,7 @@ def story(connection: sa.Connection, row: Row) -> dict[str, Any]:
         {key: getattr(row, key) for key in (*keys, *times)}
         | {"held_reason": row.held_reason, "settled_as": row.settled_as, "attempts": attempts}
         | {"late": _late(connection, row.id), "receipts": _receipts(connection, row.id)}
-        | {"stops": stops, "next": _next(row, stopped=bool(stops))}
+        | {"stops": stops, "next": _next(connection, row, stopped=bool(stops))}
     )
 
 
@@ -101,7 +102,7 @@ def _receipts(connection: sa.Connection, notice_id: int) -> list[dict[str, Any]]
     ]
 
 
-def _next(row: Row, *, stopped: bool) -> str:
+def _next(connection: sa.Connection, row: Row, *, stopped: bool) -> str:
     state = State(row.state)
     if state is State.UNRESOLVED and row.settled_at is None:
         return "a person decides: hub settle"
@@ -119,9 +120,15 @@ def _next(row: Row, *, stopped: bool) -> str:
         return "an attempt is under way"
     if stopped:
         return "goes on when what stops it has ended; its deadline moves by the time lost"
-    if row.due_at is None:
-        return f"a person or the mailbox says what became of it; unresolved at {row.deadline}"
-    return f"next attempt at {row.due_at:%Y-%m-%d %H:%M:%S} UTC"
+    called = transition.operation(state, policy(connection, row.mailbox))
+    if row.due_at is None or called is None:
+        at = _moment(row.deadline)
+        return f"a person or the mailbox says what became of it; unresolved at {at}"
+    return f"{'asked again' if called == RECONCILE else 'next attempt'} at {_moment(row.due_at)}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def listed(

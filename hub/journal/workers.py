@@ -24,6 +24,12 @@ def end(tx: Transaction, worker_id: str, now: datetime) -> None:
     )
 
 
+def has_ended(connection: sa.Connection, worker_id: str) -> bool:
+    """Whether a worker ended by itself, or was found dead and seen to."""
+    of = sa.select(worker.c.ended_at).where(worker.c.id == worker_id)
+    return connection.scalar(of) is not None
+
+
 def unended(connection: sa.Connection) -> list[tuple[str, str]]:
     """Return id and boot id of each worker that has not ended, as far as the journal knows."""
     rows = connection.execute(

@@ -11,6 +11,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Self
 
 from hub.clock import Clock
@@ -18,6 +19,7 @@ from hub.clock import Clock
 # The longest good name and its claim stay below the 255 bytes of a file name.
 GOOD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 ID = r"[0-9a-f]{22}"
+TIME = 12  # digits of an id that are its time
 _ENVELOPE = re.compile(rf"({ID})\.([0-9]{{1,6}})(b?)\.({GOOD_NAME.pattern})\.xml")
 DOCUMENT = re.compile(rf"({ID})\.([0-9]{{1,6}})")
 
@@ -55,6 +57,11 @@ class Claim:
         if not found:
             return None
         return cls(id=found[1], tries=int(found[2]), stem=found[4], bad_name=bool(found[3]))
+
+    @property
+    def at(self) -> datetime:
+        """When it was taken, by the clock of then."""
+        return datetime.fromtimestamp(int(self.id[:TIME], 16) / 1000, UTC)
 
     @property
     def file(self) -> str:

@@ -1,13 +1,16 @@
 """How far a check or an observer is trusted, by what it answers. Tests speak for its host."""
 
+import io
+import json
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
+from hub import telemetry
 from hub.attendant import Attendant
 from hub.config import Rate
-from hub.host import Host, StartFailed
+from hub.host import Fault, Host, StartFailed, StartFault
 from hub.pacing import Bucket
 from postfach_mailbox import Health, Passed
 from postfach_mailbox.frames import Operation
@@ -145,9 +148,20 @@ def test_one_that_does_not_start_is_no_longer_waited_for(
 ) -> None:
     attendant.starting = True
     puppet.up = False
-    puppet.said.append(StartFailed(reason="no", fix="yes"))
+    puppet.said.append(StartFailed(reason="no", fix="yes", fault=StartFault.CONFIG))
     attendant.poll()
     assert not attendant.starting
+
+
+def test_the_log_says_once_why_one_does_not_start(puppet: Puppet, attendant: Attendant) -> None:
+    log = io.StringIO()
+    telemetry.set_up(log)
+    for fault in (StartFault.CONFIG, StartFault.CONFIG, Fault.SILENT, StartFault.NOT_FOUND):
+        puppet.said.append(StartFailed(reason="no", fix="yes", fault=fault))
+        attendant.poll()
+    said = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert {line["event"] for line in said} == {"check does not start - hub doctor says why"}
+    assert [line["code"] for line in said] == ["CONFIG", "SILENT"]
 
 
 def test_its_rate_bounds_it(attendant: Attendant, puppet: Puppet, clock: TurnedClock) -> None:

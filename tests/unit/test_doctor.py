@@ -106,6 +106,24 @@ def test_what_is_held_and_the_circuit_that_holds_it(settings: Config, journal: J
     assert circuit == "open since 2026-03-01 12:00:00 UTC: CREDENTIALS"
 
 
+@pytest.mark.parametrize(
+    ("name", "reason", "words"),
+    [
+        ("archive", "START_FAILED", "See `mailbox archive` below"),
+        ("gone", "START_FAILED", "Mend it"),
+        ("archive", "CREDENTIALS", "Mend it"),
+    ],
+)
+def test_the_circuit_of_a_mailbox_that_does_not_start_points_to_its_own_row(
+    settings: Config, journal: Journal, name: str, reason: str, words: str
+) -> None:
+    with journal.write() as tx:
+        circuits.know(tx, [name])
+        circuits.open_circuit(tx, name, reason, system_clock().now())
+    (found,) = [one for one in database.look(settings, journal, system_clock()) if not one.ok]
+    assert found.fix.startswith(words)
+
+
 def test_receipts_that_nobody_took_and_an_alarm(settings: Config, journal: Journal) -> None:
     clock = TurnedClock()
     file = issue(journal, clock, add_notice(journal, clock, 1), 1)
@@ -148,8 +166,9 @@ def edit(old: str, new: str) -> Break:
         (lambda s: (s.config.parent / "keys" / "master.key").chmod(0o644), "master key", 69),
         (lambda s: (s.config.parent / "var" / "hub.db").write_bytes(b"x" * 4096), "database", 69),
         (edit('plugin = "directory"', 'plugin = "none"'), "mailbox archive", 78),
-        (edit('path = "var/mailboxes/archive"', 'paht = "x"'), "mailbox archive", 69),
+        (edit('path = "var/mailboxes/archive"', 'paht = "x"'), "mailbox archive", 78),
     ],
+    ids=["seal", "master key", "database", "plugin", "its config"],
 )
 def test_what_cannot_be_used_is_a_finding(
     started: Started, spoil: Break, subject: str, code: int

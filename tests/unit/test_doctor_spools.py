@@ -10,8 +10,8 @@ from hub import config, starter
 from hub.clock import system_clock
 from hub.config import Config
 from hub.doctor import spools
-from hub.journal import Journal, open_journal, places, taking
-from hub.spool import Stuck, WorkerLock
+from hub.journal import Journal, open_journal, places, taking, workers
+from hub.spool import Claim, Stuck, WorkerLock
 from hub.spool.folders import MARKER
 from tests.unit.findings import KEY, SetClock, bad
 
@@ -82,8 +82,9 @@ def test_files_left_in_the_folder_for_more_than_a_day(place: spools.Place) -> No
 def test_claims_of_a_dead_hub_and_claims_that_wait(place: spools.Place, journal: Journal) -> None:
     own = place.folder / ".claimed" / "w1"
     own.mkdir(mode=0o700)
-    (own / f"{1:022x}.0.stem.xml").touch()
-    (own / f"{1:022x}.1").touch()
+    claim = Claim.new(b"stem.xml", system_clock())
+    (own / claim.file).touch()
+    (own / claim.document(1)).touch()
     assert look(place) == ["claimed drops of a hub that runs no more: 1"]
     with WorkerLock.hold(place.config.spool.path, "w1"):
         assert look(place) == []
@@ -91,6 +92,24 @@ def test_claims_of_a_dead_hub_and_claims_that_wait(place: spools.Place, journal:
     (what,) = bad(findings)
     assert what.startswith("1 claimed drops wait")
     assert "archive, citizens" in findings[0].fix
+    assert "start the hub" not in findings[0].fix
+
+
+def test_claims_that_a_hub_left_when_it_ended_by_itself_only_wait(
+    place: spools.Place, journal: Journal
+) -> None:
+    own = place.folder / ".claimed" / "w1"
+    own.mkdir(mode=0o700)
+    (own / Claim.new(b"stem.xml", system_clock()).file).touch()
+    with journal.write() as tx:
+        workers.begin(tx, "w1", "boot", 1, system_clock().now())
+    assert look(place, journal) == ["claimed drops of a hub that runs no more: 1"]
+    with journal.write() as tx:
+        workers.end(tx, "w1", system_clock().now())
+    assert look(place, journal) == []
+    (found,) = spools.look(place, SetClock(hours=1), journal)
+    assert found.what.startswith("1 claimed drops wait")
+    assert "start the hub" in found.fix
 
 
 def test_looking_whether_a_hub_is_alive_does_not_take_its_lock(place: spools.Place) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.host import Answer, Died, Event, Started, StartFailed
+from hub.host import Answer, Died, Event, Fault, Started, StartFailed, StartFault
 from tests.foreign.box import Box, Make
 
 pytestmark = pytest.mark.slow  # a process or two for each test
@@ -94,15 +94,22 @@ def test_what_did_not_reach_a_stopped_child_is_told_apart(box: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    ("note", "said"), [("dies at start", "exit status 4"), ("unknown key", "config.colour")]
+    ("note", "said", "fault"),
+    [
+        ("dies at start", "exit status 4", Fault.ENDED),
+        ("unknown key", "config.colour", StartFault.CONFIG),
+    ],
 )
-def test_a_mailbox_that_cannot_start_says_why(make: Make, note: str, said: str) -> None:
+def test_a_mailbox_that_cannot_start_says_why(
+    make: Make, note: str, said: str, fault: Fault | StartFault
+) -> None:
     config = {"colour": "blue"} if note == "unknown key" else {"note": note}
     box = make(**config)
     event = box.start()
     assert isinstance(event, StartFailed)
     assert said in event.reason
     assert event.fix
+    assert (event.fault, event.configured) == (fault, fault is StartFault.CONFIG)
     assert box.host.fileno() is None
 
 

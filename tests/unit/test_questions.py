@@ -59,7 +59,7 @@ def test_a_notice_is_found_however_its_id_is_written(journal: Journal, clock: Tu
     with journal.read() as connection:
         (found,) = questions.by_message_id(connection, "URN:7")
         assert found.message_id == "urn:7"
-        with pytest.raises(DataInvalid, match="hub list"):
+        with pytest.raises(DataInvalid, match="waits for says hub doctor"):
             questions.by_message_id(connection, "urn:8")
 
 
@@ -101,7 +101,7 @@ def test_a_story_tells_receipts_and_what_comes_next(journal: Journal, clock: Tur
         ({"state": "DEPOSITED", "open": False, "final_at": START}, "nothing"),
         ({"state": "ACCEPTED"}, "sealed as soon as"),
         ({"lease_owner": "w1"}, "under way"),
-        ({"state": "PENDING", "due_at": None}, "a person or the mailbox"),
+        ({"state": "PENDING", "due_at": None}, "; unresolved at 2026-03-08 12:00:00 UTC"),
         ({"state": "HELD", "held_from": "SEALED", "held_reason": "crashes"}, "a person frees it"),
         ({"state": "HELD", "held_from": "SEALED", "held_reason": "mailbox"}, "in order again"),
     ],
@@ -113,6 +113,28 @@ def test_what_comes_next_depends_on_the_state(
     with journal.read() as connection:
         (row,) = questions.by_message_id(connection, "urn:1")
         assert words in questions.story(connection, row)["next"]
+
+
+@pytest.mark.parametrize(
+    ("state", "repeat", "words"),
+    [
+        ("DEFERRED", Repeat.QUERYABLE, "next attempt at"),
+        ("PENDING", Repeat.QUERYABLE, "asked again at"),
+        ("IN_DOUBT", Repeat.QUERYABLE, "asked again at"),
+        ("IN_DOUBT", Repeat.IDEMPOTENT, "next attempt at"),
+        ("IN_DOUBT", Repeat.NEITHER, "a person or the mailbox says"),
+    ],
+)
+def test_a_mailbox_that_is_only_asked_again_gets_no_next_attempt(
+    journal: Journal, clock: TurnedClock, state: str, repeat: Repeat, words: str
+) -> None:
+    put(journal, add_notice(journal, clock, 1), state=state)
+    tell(journal, repeat)
+    with journal.read() as connection:
+        (row,) = questions.by_message_id(connection, "urn:1")
+        said = questions.story(connection, row)["next"]
+    assert said.startswith(words)
+    assert said.endswith(" 12:00:00 UTC")
 
 
 @pytest.mark.parametrize("repeat", list(Repeat))

@@ -159,7 +159,7 @@ def main(arguments: list[str]) -> int:
     try:
         loaded = load(start)
     except StartRefused as error:
-        hub.send(StartFailed(reason=error.reason, fix=error.fix))
+        hub.send(StartFailed(reason=error.reason, fix=error.fix, configured=error.configured))
         return 0
     hub.send(Started(capabilities=loaded.capabilities, operations=loaded.operations))
     serve(hub, loaded, start.in_flight, rest)

@@ -191,11 +191,15 @@ class Started(Frozen):
 
 
 class StartFailed(Frozen):
-    """The plugin cannot be used as it is configured or installed."""
+    """The plugin cannot be used as it is configured or installed.
+
+    configured: what is wrong stands in hub.toml
+    """
 
     kind: Literal["start-failed"] = "start-failed"
     reason: str
     fix: str
+    configured: bool = False
 
 
 class Kept(Frozen):

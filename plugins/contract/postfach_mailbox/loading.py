@@ -33,11 +33,14 @@ NAMED = 5  # files that a message names, of those that changed
 
 
 class StartRefused(Exception):
-    """The plugin cannot be used so: what is wrong, and what to do."""
+    """The plugin cannot be used so: what is wrong, and what to do.
 
-    def __init__(self, reason: str, fix: str) -> None:
+    configured: what is wrong stands in hub.toml
+    """
+
+    def __init__(self, reason: str, fix: str, *, configured: bool = False) -> None:
         super().__init__(f"{reason}. {fix}")
-        self.reason, self.fix = reason, fix
+        self.reason, self.fix, self.configured = reason, fix, configured
 
 
 class Loaded:
@@ -130,6 +133,7 @@ def _see_unaltered(distribution: metadata.Distribution, wanted: str, module: str
         raise StartRefused(
             f"its RECORD is {found or 'not there'}, hub.toml names {wanted}",
             "See what was installed; if it is what you want, change `record` in hub.toml",
+            configured=True,
         )
     if changed := record.altered(distribution):
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
@@ -183,7 +187,9 @@ def _config(plugin_class: Any, kind: Kind, start: Start) -> BaseModel:
         return model.model_validate(start.config, context={"base": start.base})
     except ValidationError as error:
         raise StartRefused(
-            invalid(error, "config.", model), f"Correct the {kind.name}'s table in hub.toml"
+            invalid(error, "config.", model),
+            f"Correct the {kind.name}'s table in hub.toml",
+            configured=True,
         ) from error
 
 

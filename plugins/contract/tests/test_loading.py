@@ -104,6 +104,7 @@ def test_a_misspelt_operation_is_refused_and_named(site: Site) -> None:
     with pytest.raises(StartRefused) as caught:
         load(start())
     assert caught.value.reason == "the contract has no operation 'reconsile'"
+    assert not caught.value.configured
     assert "'reconcile'" in caught.value.fix
 
 
@@ -153,6 +154,7 @@ def test_wrong_settings_are_named_by_key_and_their_values_are_not_repeated(site:
         load(start(secret="canary-7f3a", colour="blue"))
     assert "config.secret" in caught.value.reason
     assert "config.colour: unknown key" in caught.value.reason
+    assert caught.value.configured
     assert "canary" not in str(caught.value)
     assert "hub.toml" in caught.value.fix
 
