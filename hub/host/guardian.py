@@ -142,6 +142,8 @@ def _limit(order: Order) -> None:
             resource.setrlimit(kind, (most, most))
     with suppress(OSError):  # only a courtesy; a container may forbid it
         os.nice(NICE)
+    with suppress(OSError):  # what counts between sessions, where they share the processor
+        Path("/proc/self/autogroup").write_text(str(NICE), "ascii")
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), "ascii")
 

@@ -1,10 +1,11 @@
 """What one process of a plugin may take and leave behind, and what the hub says of it."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from hub.host import Answer, Died, Fault, Limits, Started, StartFailed, cgroup
+from hub.host import Answer, Died, Fault, Limits, Started, StartFailed, cgroup, guardian
 from tests.isolation.conftest import Hostile, processes_of
 
 pytestmark = pytest.mark.slow
@@ -169,3 +170,17 @@ def test_64_calls_at_a_time_fit_into_half_of_the_usual_memory(hostile: Hostile) 
     while len(answers) < 64:
         answers += [each for each in box.wait() if isinstance(each, Answer)]
     assert {answer.outcome.kind for answer in answers} == {"deposited"}
+
+
+def test_a_mailboxs_process_has_less_weight_than_the_hub(hostile: Hostile) -> None:
+    box = hostile("good", SMALL)
+    assert isinstance(box.start(), Started)
+    pid = next(pid for pid in processes_of(box.python) if b"guardian" not in program(pid))
+    assert os.getpriority(os.PRIO_PROCESS, pid) == guardian.NICE
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.exists():  # what counts between sessions, where they share the processor
+        assert group.read_text("ascii").endswith(f"nice {guardian.NICE}\n")
+
+
+def program(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
