@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from hub import parcel, receipt
 from hub.clock import Clock
+from hub.errors import HubError
 from hub.issuing import Issuer
-from hub.journal import Journal, Row, attempts, payloads, recovery, taking
+from hub.journal import Journal, Row, attempts, circuits, payloads, recovery, taking
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
 from hub.vault import Vault
+from postfach_mailbox.cipher import Damaged
 
 BATCH = 50
 
@@ -44,7 +46,13 @@ class Sealing:
         now = self.clock.now()
         with self.journal.read() as connection:
             rows = payloads.load(connection, row.id)
-        kept = parcel.read_content(row, rows, self.vault)
+        try:
+            kept = parcel.read_content(row, rows, self.vault)
+        except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
+            logger().error("payload damaged", message_id=row.message_id, exc_info=error)
+            with self.journal.write() as tx:
+                circuits.hold_unreadable(tx, row, now)
+            return
         plain = receipt.render_sealed_notice(
             kept,
             envelope=None,

@@ -184,11 +184,14 @@ class Dispatch:
         """
         finished = Finished()
         self.tending.follow(self.lines)
-        self.tending.recover(self.lines, dead)
+        landed = {one.flight.lease.attempt_id for one in self.air.landed}
+        self.tending.recover(self.lines, dead, landed)
         try:
             files, finals = self.tending.expire()
-            for line in self.air.told:
-                files = files + self.tending.admit(line)
+            for line in self.lines.values():
+                # Not only when it tells: intake may take one for it that did not see that yet.
+                if line in self.air.told or line.callable:
+                    files = files + self.tending.admit(line)
             self.air.told.clear()
         except SealUnavailable as error:
             logger().error("deadlines wait for the seal", exc_info=error)

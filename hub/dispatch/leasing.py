@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from hub import parcel, transition
 from hub.clock import Clock
@@ -11,12 +12,12 @@ from hub.dispatch.flights import Flight
 from hub.dispatch.lines import Line
 from hub.errors import HubError
 from hub.issuing import Facts
-from hub.journal import Journal, Row, attempts, circuits, pauses, payloads, steps
+from hub.journal import Journal, Row, attempts, circuits, pauses, payloads
 from hub.journal.attempts import Lease
 from hub.model import State
 from hub.parcel import Parcel
 from hub.telemetry import logger
-from hub.transition import DEPOSIT, RECONCILE
+from hub.transition import DEPOSIT, RECONCILE, operation
 from hub.vault import Vault
 from postfach_mailbox.cipher import Damaged
 
@@ -83,28 +84,35 @@ class Leasing:
         return bool(self._found(line, 1, alone=False))
 
     def _found(self, line: Line, free: int, *, alone: bool = True) -> list[Row]:
-        """Return what is due; of suspects one, and none while one is in work if they go `alone`."""
+        """Return what is due, longest first.
+
+        Of suspects one, and none while one is in work if they go `alone`.
+        """
         now, states = self.clock.now(), transition.workable(line.policy)
         with self.journal.read() as connection:  # most often nothing is due: no write lock then
             paused = pauses.names(connection)
             if line.name in paused.mailboxes:
                 return []
 
-            def due(limit: int, *, suspect: bool) -> Sequence[Row]:
+            def due(limit: int, *, by: datetime, suspect: bool) -> Sequence[Row]:
                 return attempts.due(
                     connection,
                     line.name,
                     now,
                     states,
+                    by=by,
                     suspect=suspect,
                     limit=limit,
+                    asked=[one for one in states if operation(one, line.policy) == RECONCILE],
+                    on=(self.clock.boot_id, self.clock.elapsed()),
                     without=paused.tenants,
                 )
 
-            found = [*due(free, suspect=False)]
-            if len(found) < free and not (alone and line.suspect_in_work is not None):
-                found += due(1, suspect=True)
-        return found
+            found = [*due(free, by=now, suspect=False)]
+            if not (alone and line.suspect_in_work is not None):
+                by = now if len(found) < free else found[-1].due_at
+                found += due(1, by=by, suspect=True)
+        return sorted(found, key=lambda row: row.due_at)[:free]  # so that none waits for ever
 
     def _unpack(self, line: Line, found: Sequence[Row]) -> list[_Due]:
         if not found:
@@ -119,11 +127,12 @@ class Leasing:
                 opened.append(self._open(line, row, kept[row.id], history.get(row.id, [])))
             except (Damaged, HubError) as error:  # what does not open is held, the rest flows
                 logger().error("payload damaged", message_id=row.message_id, exc_info=error)
-                self._hold(row)
+                with self.journal.write() as tx:
+                    circuits.hold_unreadable(tx, row, self.clock.now())
         return opened
 
     def _open(self, line: Line, row: Row, rows: Sequence[Row], tries: Sequence[Row]) -> _Due:
-        called = transition.operation(State(row.state), line.policy)
+        called = operation(State(row.state), line.policy)
         made = None
         if called == DEPOSIT:
             made = preparing.without_old_bytes(line, parcel.unpack(row, rows, self.vault), tries)
@@ -136,15 +145,6 @@ class Leasing:
             attempt=1 + attempts.deposits(tries),
             reference=attempts.reference(tries),
         )
-
-    def _hold(self, row: Row) -> None:
-        now, reason = self.clock.now(), circuits.HELD_BY_PAYLOAD
-        with self.journal.write() as tx:
-            if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
-                return
-            before = State(row.state)
-            steps.step(tx, row.id, State.HELD, None, now, held_from=before, held_reason=reason)
-            tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=reason)
 
 
 def _flight(line: Line, lease: Lease, due: _Due) -> Flight:

@@ -109,11 +109,15 @@ class Preparing:
         ]
 
     def _open(self, results: Sequence[Result]) -> list[tuple[Result, Parcel]]:
-        """Return the parcels of these notices; what does not open is held once it is due again."""
-        opened, ids = [], [result.flight.lease.notice_id for result in results]
+        """Return the parcels of notices still ours; what does not open is held when next due."""
+        opened, leases = [], [result.flight.lease for result in results]
         with self.journal.read() as connection:
+            ours = attempts.holding(connection, self.worker, leases)
+            ids = [lease.notice_id for lease in leases if lease.attempt_id in ours]
             found, kept = attempts.rows(connection, ids), payloads.load_all(connection, ids)
         for result in results:
+            if result.flight.lease.attempt_id not in ours:  # it may be erased by now
+                continue
             row = found[result.flight.lease.notice_id]
             try:
                 opened.append((result, parcel.unpack(row, kept[row.id], self.vault)))

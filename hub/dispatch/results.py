@@ -35,7 +35,7 @@ from hub.receipt import Outcome as Event
 from hub.telemetry import logger
 from hub.transition import PREPARE, Step
 from hub.vault import Vault
-from postfach_mailbox import Deposited, Pending, Refused
+from postfach_mailbox import Deposited, Pending, Refused, Unknown
 from postfach_mailbox import Reason as MailboxReason
 
 REFUSALS = {
@@ -204,6 +204,7 @@ class _Commit:
         flight = result.flight
         why = circuits.HELD_BY_PAYLOAD if result.unreadable else circuits.HELD_BY_MAILBOX
         said: MailboxReason | None = getattr(outcome, "reason", None)
+        unknown = isinstance(outcome, Unknown)
         ended = Ended(
             lease=flight.lease,
             at=self.now,
@@ -216,6 +217,7 @@ class _Commit:
             state_before=flight.state,
             due_at=step.due_at,
             call_ends=call_ends,
+            in_the_air=(self.by.clock.boot_id, flight.lease.call_end) if unknown else None,
             held_reason=why if step.state is State.HELD else None,
             crashed=result.crashed,
         )

@@ -1,7 +1,7 @@
 """What time brings: lost leases, deadlines, and mailboxes that tell at last what they can do."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from hub.config import Config
 from hub.dispatch.lines import MARGIN, Line
 from hub.dispatch.listening import Air
 from hub.dispatch.results import FINAL_EVENTS
-from hub.errors import NoticeRefused
+from hub.errors import HubError, NoticeRefused
 from hub.handover import tries_of
 from hub.host import StartFault
 from hub.issuing import Issued, Issuer
@@ -55,8 +55,13 @@ class Tending:
             if not lines[name].circuit_open:
                 lines[name].fall_out()
 
-    def recover(self, lines: Mapping[str, Line], dead: Iterable[str]) -> int:
-        """End leases that are over; an attempt without end is UNKNOWN. Returns how many."""
+    def recover(
+        self, lines: Mapping[str, Line], dead: Iterable[str], landed: Collection[int] = ()
+    ) -> int:
+        """End leases that are over; an attempt without end is UNKNOWN. Returns how many.
+
+        landed: attempts whose end is known, and waits to be written
+        """
         now = self.clock.now()
         where = (self.clock.boot_id, self.clock.elapsed(), tuple(dead))
         with self.journal.read() as connection:
@@ -64,10 +69,19 @@ class Tending:
                 return 0
         with self.journal.write() as tx:
             found = recovery.left_behind(tx.connection, *where)
+            found = [row for row in found if row.attempt_id not in landed]
             for row in found:
-                call_ends = self._call_ends(row)
+                call_ends, over = self._call_ends(row), row.lease_end - MARGIN
                 state, due_at = self._after_loss(row, lines, now, call_ends)
-                became = recovery.recover(tx, row, state, due_at, now, call_ends=call_ends)
+                became = recovery.recover(
+                    tx,
+                    row,
+                    state,
+                    due_at,
+                    now,
+                    call_ends=call_ends,
+                    in_the_air=(row.lease_boot, over),
+                )
                 tx.note(
                     row.id,
                     "attempt.lost",
@@ -148,7 +162,7 @@ class Tending:
                 rows = payloads.load(connection, row.id)
             try:
                 kept = parcel.read_content(row, rows, self.vault)
-            except Damaged as error:  # it is held for itself now, the rest flows
+            except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
                 logger().error("payload damaged", message_id=row.message_id, exc_info=error)
                 with self.journal.write() as tx:
                     circuits.hold_unreadable(tx, row, now)
@@ -179,6 +193,7 @@ class Tending:
             except OSError as error:  # no process to be had now: later
                 said = "mailbox does not start - hub doctor says why"
                 logger().error(said, mailbox=line.name, code=StartFault.NO_PROCESS, exc_info=error)
+                air.out_of_order(line, circuits.START_FAILED)
                 line.died()
         if not line.circuit_open:
             self._free_held(line)

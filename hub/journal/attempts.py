@@ -57,30 +57,41 @@ def due(
     now: datetime,
     states: Iterable[State],
     *,
+    by: datetime,
     suspect: bool,
     limit: int,
+    asked: Iterable[State],
+    on: tuple[str, float],
     without: Collection[str] = (),
 ) -> Sequence[Row]:
     """Return notices of a mailbox that are due and in nobody's work, longest due first.
 
-    states: those in which something may be called there; suspect: what a crash left, or the others
-    without: tenants whose notices wait
+    states: those in which something may be called there, asked: in which that is a question
+    by: when they are due at the latest; suspect: what a crash left, or the others
+    on: this boot, and now on the clock that no one sets; without: tenants whose notices wait
     """
     return connection.execute(
         sa.select(notice)
         .where(
             _open,
             notice.c.mailbox == name,
-            notice.c.due_at <= now,
+            notice.c.due_at <= by,
             notice.c.deadline > now,
             notice.c.state.in_([state.value for state in states]),
             notice.c.suspect.is_(suspect),
             notice.c.lease_owner.is_(None),
+            sa.or_(notice.c.state.not_in([state.value for state in asked]), _not_in_the_air(*on)),
             *([notice.c.tenant.not_in(without)] if without else []),
         )
         .order_by(notice.c.due_at)
         .limit(limit)
     ).all()
+
+
+def _not_in_the_air(boot_id: str, elapsed: float) -> sa.ColumnElement[bool]:
+    """Say that no call of a notice in nobody's work may still arrive, by no clock that is set."""
+    end = notice.c.lease_end
+    return sa.or_(end.is_(None), notice.c.lease_boot != boot_id, end <= elapsed)
 
 
 def row(connection: sa.Connection, notice_id: int) -> Row:

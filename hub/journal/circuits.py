@@ -6,7 +6,7 @@ nothing is sent there and no deadline of a notice for it runs out until the mail
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ _TIMES: tuple[sa.Column[Any], ...] = (
     notice.c.mailbox,
     notice.c.deadline,
     notice.c.obsolete_after,
+    notice.c.not_before,
     notice.c.held_at,
 )
 _MOVE = (
@@ -90,11 +91,13 @@ def open_circuit(tx: Transaction, name: str, reason: str, now: datetime) -> None
         tx.note(None, "mailbox.held", now, mailbox=name, reason=reason)
 
 
-def hold_waiting(tx: Transaction, name: str, now: datetime, limit: int = 500) -> int:
+def hold_waiting(tx: Transaction, name: str, now: datetime, limit: int | None = FREED) -> int:
     """Hold what is due at a mailbox whose circuit is open. Returns how many.
 
-    The journal's circuit counts: another worker may have closed it meanwhile.
+    The journal's circuit counts: another worker may have closed it meanwhile. Each counts as held
+    since it was due under the open circuit, however late a hub gets to see to it.
     """
+    opened = sa.select(mailbox.c.opened_at).where(mailbox.c.name == name).scalar_subquery()
     due = (
         sa.select(notice.c.id)
         .where(
@@ -113,7 +116,7 @@ def hold_waiting(tx: Transaction, name: str, now: datetime, limit: int = 500) ->
         .values(
             held_from=notice.c.state,
             state=State.HELD.value,
-            held_at=now,
+            held_at=sa.case((notice.c.due_at > opened, notice.c.due_at), else_=opened),
             held_reason=HELD_BY_MAILBOX,
             due_at=None,
             fence=notice.c.fence + 1,
@@ -134,7 +137,7 @@ def untold(connection: sa.Connection, name: str, limit: int, *, after: int = 0) 
         .where(
             sa.text("open = 1"),
             notice.c.mailbox == name,
-            notice.c.state == State.HELD.value,
+            notice.c.due_at.is_(None),  # so that the index finds them
             notice.c.held_reason == HELD_BY_CAPABILITIES,
             notice.c.id > after,
         )
@@ -145,7 +148,7 @@ def untold(connection: sa.Connection, name: str, limit: int, *, after: int = 0) 
 
 def admit(tx: Transaction, row: Row, address: str, scheme: str, now: datetime) -> None:
     """Free a notice that its mailbox, now known, can take; its address in normal form."""
-    lost = pauses.until(row, pauses.standing(tx.connection), now) - row.held_at
+    lost = pauses.in_hold(row, pauses.standing(tx.connection), now)
     deadline = pauses.postponed(row.deadline, lost, row.obsolete_after)
     tx.connection.execute(
         sa.update(notice)
@@ -160,25 +163,43 @@ def admit(tx: Transaction, row: Row, address: str, scheme: str, now: datetime) -
 
 
 def hold_unreadable(tx: Transaction, row: Row, now: datetime) -> None:
-    """Hold a notice for itself that waited for capabilities, since what is stored does not open."""
+    """Hold a notice in nobody's work for itself, since what is stored of it does not open."""
     held = tx.connection.execute(
         sa.update(notice)
-        .where(notice.c.id == row.id, notice.c.fence == row.fence)
-        .values(held_reason=HELD_BY_PAYLOAD, fence=row.fence + 1)
+        .where(notice.c.id == row.id, notice.c.fence == row.fence, notice.c.lease_owner.is_(None))
+        .values(
+            state=State.HELD.value,
+            held_from=row.held_from or row.state,
+            held_at=row.held_at or now,
+            held_reason=HELD_BY_PAYLOAD,
+            due_at=None,
+            fence=row.fence + 1,
+        )
     )
     if held.rowcount:
         tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=HELD_BY_PAYLOAD)
 
 
+def hold_unchecked(tx: Transaction, row: Row) -> None:
+    """Let a notice that was held for itself wait for `admit`: it may never have been checked."""
+    tx.connection.execute(
+        sa.update(notice)
+        .where(notice.c.id == row.id)
+        .values(held_reason=HELD_BY_CAPABILITIES, fence=row.fence + 1)
+    )
+
+
 def close_circuit(tx: Transaction, name: str, now: datetime) -> int:
     """Close a mailbox's circuit and free the first of what it held; `free_held` frees the rest.
 
-    Deadlines of what is in doubt there move by the time lost; `obsolete_after` never moves.
+    Deadlines of what is in doubt there move by the time lost; `obsolete_after` never moves. What
+    was due and not held yet is held first, so that it gets its time back as well.
     Returns how many notices go on.
     """
     row = tx.connection.execute(sa.select(mailbox).where(mailbox.c.name == name)).one()
     if not row.circuit_open:  # another worker was first
         return 0
+    hold_waiting(tx, name, now, limit=None)
     tx.connection.execute(
         sa.update(mailbox)
         .where(mailbox.c.name == name)
@@ -191,9 +212,10 @@ def close_circuit(tx: Transaction, name: str, now: datetime) -> int:
             notice.c.state.in_((State.PENDING.value, State.IN_DOUBT.value)),
         )
     ).all()
-    later = _later(tx.connection, doubtful, row.opened_at, now)
-    if later:
-        tx.connection.execute(_MOVE, later)
+    if doubtful:
+        standing = pauses.standing(tx.connection)
+        lost = [pauses.until(one, standing, now) - row.opened_at for one in doubtful]
+        tx.connection.execute(_MOVE, _later(doubtful, lost))
     freed = _free(tx, name, now)
     tx.note(None, "mailbox.mended", now, mailbox=name, count=freed)
     return freed
@@ -212,10 +234,12 @@ def free_held(tx: Transaction, name: str, now: datetime) -> None:
 
 def _free(tx: Transaction, name: str, now: datetime) -> int:
     """Free the oldest of what was held; their deadlines move by the time lost."""
-    later = _later(tx.connection, tx.connection.execute(_held(name, FREED)).all(), now, now)
-    if later:
+    found = tx.connection.execute(_held(name, FREED)).all()
+    if found:
+        standing = pauses.standing(tx.connection)
+        later = _later(found, [pauses.in_hold(one, standing, now) for one in found])
         tx.connection.execute(_MOVE.values(**_freed(notice.c.held_from, now)), later)
-    return len(later)
+    return len(found)
 
 
 def _held(name: str, limit: int) -> "sa.Select[Any]":
@@ -233,21 +257,11 @@ def _held(name: str, limit: int) -> "sa.Select[Any]":
     )
 
 
-def _later(
-    connection: sa.Connection, rows: Sequence[Row], since: datetime, now: datetime
-) -> list[dict[str, object]]:
-    """Return the deadlines of notices moved by the time lost since they were held, or `since`."""
-    standing = pauses.standing(connection)
+def _later(rows: Sequence[Row], lost: Sequence[timedelta]) -> list[dict[str, object]]:
+    """Return what moves the deadlines of notices by the time that each lost."""
     return [
-        {
-            "of": row.id,
-            "later": pauses.postponed(
-                row.deadline,
-                pauses.until(row, standing, now) - (row.held_at or since),
-                row.obsolete_after,
-            ),
-        }
-        for row in rows
+        {"of": row.id, "later": pauses.postponed(row.deadline, each, row.obsolete_after)}
+        for row, each in zip(rows, lost, strict=True)
     ]
 
 

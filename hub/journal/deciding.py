@@ -4,7 +4,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction, late, pauses
+from hub.journal import Transaction, attempts, circuits, late, pauses
 from hub.journal.steps import step
 from hub.journal.tables import Row, attempt, notice
 from hub.model import State
@@ -26,13 +26,17 @@ def release(tx: Transaction, row: Row, policy: Policy, now: datetime) -> datetim
     """Free a notice that is held for itself, back to the state it had; returns when it is due.
 
     Its deadline moves by the time it was held. What a crash left stays under suspicion, and its
-    crashes count anew.
+    crashes count anew. What was never opened is checked against its mailbox first.
     """
     state = State(row.held_from)
     due_at = None
-    if operation(state, policy):
+    if state is State.ACCEPTED or operation(state, policy):
         due_at = earliest(tx.connection, row, state, policy, now)
-    lost = pauses.until(row, pauses.standing(tx.connection), now) - row.held_at
+    unread = state is State.SEALED and row.held_reason == circuits.HELD_BY_PAYLOAD
+    if unread and not attempts.history(tx.connection, [row.id]):
+        circuits.hold_unchecked(tx, row)
+        return due_at
+    lost = pauses.in_hold(row, pauses.standing(tx.connection), _until(tx, row, state, now))
     tx.connection.execute(
         sa.update(notice)
         .where(notice.c.id == row.id)
@@ -48,6 +52,15 @@ def release(tx: Transaction, row: Row, policy: Policy, now: datetime) -> datetim
         )
     )
     return due_at
+
+
+def _until(tx: Transaction, row: Row, state: State, now: datetime) -> datetime:
+    """Return when being held ends as what takes time from a notice.
+
+    Time in doubt under an open circuit is counted when that one is closed.
+    """
+    opened = pauses.circuits_open(tx.connection)
+    return min(now, opened.get(row.mailbox, now)) if state.doubtful else now
 
 
 def earliest(

@@ -23,6 +23,7 @@ _TIMES: tuple[sa.Column[Any], ...] = (
     notice.c.state,
     notice.c.accepted_at,
     notice.c.not_before,
+    notice.c.due_at,
     notice.c.held_at,
     notice.c.deadline,
     notice.c.obsolete_after,
@@ -105,14 +106,16 @@ def _lost(
     """Return for how long this pause alone kept a notice from being tried.
 
     Time under another pause that still stands is counted when that one ends, time in HELD when the
-    notice is freed, and time in doubt under an open circuit when that one is closed.
+    notice is freed, and time in doubt, or due, under an open circuit when that one is closed.
     """
     begins = max(own.since, row.accepted_at, row.not_before or row.accepted_at)
     ends = [until(row, others, now)]
     if row.state == State.HELD:
         ends.append(row.held_at)
-    elif State(row.state).doubtful and row.mailbox in opened:
+    elif row.mailbox in opened and State(row.state).doubtful:
         ends.append(opened[row.mailbox])
+    elif row.mailbox in opened and row.due_at is not None:  # to be held since then: `circuits`
+        ends.append(max(row.due_at, opened[row.mailbox]))
     lost: timedelta = min(ends) - begins
     return lost
 
@@ -124,6 +127,13 @@ def until(row: Row, standing: Iterable[Pause], now: datetime) -> datetime:
     """
     names = {TENANT: row.tenant, MAILBOX: row.mailbox}
     return min([now, *(one.since for one in standing if one.name == names[one.kind])])
+
+
+def in_hold(row: Row, standing: Iterable[Pause], now: datetime) -> timedelta:
+    """Return for how long nothing but being held kept a notice from being tried."""
+    begins = max(row.held_at, row.not_before or row.held_at)
+    lost: timedelta = until(row, standing, now) - begins
+    return lost
 
 
 def circuits_open(connection: sa.Connection) -> dict[str, datetime]:

@@ -92,16 +92,18 @@ def recover(
     now: datetime,
     *,
     call_ends: datetime | None,
+    in_the_air: tuple[str, float],
 ) -> State:
     """End a lease that is over; an attempt without end becomes UNKNOWN. Returns the new state.
 
     call_ends: when its call's deadline is over, as the wall clock is set now
+    in_the_air: boot, and until when in it that call may still arrive
     The notice is worked alone from now on; the third crash of one that was alone holds it.
     """
     freed = {
         "lease_owner": None,
-        "lease_end": None,
-        "lease_boot": None,
+        "lease_boot": in_the_air[0],
+        "lease_end": in_the_air[1],
         "fence": notice.c.fence + 1,
     }
     own = sa.update(notice).where(notice.c.id == found.id)
@@ -114,11 +116,26 @@ def recover(
         .values(ended_at=now, outcome="UNKNOWN", code="HUB_STOPPED", ends_at=call_ends)
     )
     if found.crashes >= CRASHES:
-        why = HELD_BY_CRASHES
-        step(tx, found.id, State.HELD, None, now, held_from=state, held_reason=why, crashed=True)
+        _hold(tx, found, state, now, in_the_air)
         return State.HELD
     failures = notice.c.failures + 1
     tx.connection.execute(
         own.values(state=state.value, due_at=due_at, suspect=True, failures=failures, **freed)
     )
     return state
+
+
+def _hold(
+    tx: Transaction, found: Row, state: State, now: datetime, in_the_air: tuple[str, float]
+) -> None:
+    step(
+        tx,
+        found.id,
+        State.HELD,
+        None,
+        now,
+        held_from=state,
+        held_reason=HELD_BY_CRASHES,
+        in_the_air=in_the_air,
+        crashed=True,
+    )

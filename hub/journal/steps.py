@@ -40,8 +40,8 @@ _STEP = (
         suspect=sa.bindparam("suspected"),
         crashes=notice.c.crashes * sa.bindparam("counts"),
         lease_owner=None,
-        lease_end=None,
-        lease_boot=None,
+        lease_end=sa.bindparam("asked_from"),
+        lease_boot=sa.bindparam("in_boot"),
         fence=notice.c.fence + 1,
     )
 )
@@ -52,6 +52,7 @@ class Ended:
     """How an attempt ended, and the step that makes for its notice.
 
     call_ends: when its call's deadline is over, as the wall clock is set now
+    in_the_air: boot, and until when in it its call may still arrive, where nobody knows
     crashed: the mailbox's process died during it; the notice is worked alone from now on
     """
 
@@ -66,6 +67,7 @@ class Ended:
     state_before: State
     due_at: datetime | None
     call_ends: datetime
+    in_the_air: tuple[str, float] | None = None
     held_reason: str | None = None
     crashed: bool = False
 
@@ -100,6 +102,7 @@ def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
                 one.at,
                 held_from=one.state_before,
                 held_reason=one.held_reason,
+                in_the_air=one.in_the_air,
             )
             | {"failed": int(not one.state.final)}
             | _suspicion(crashed=one.crashed)
@@ -120,13 +123,22 @@ def step(
     *,
     held_from: State | None = None,
     held_reason: str | None = None,
+    in_the_air: tuple[str, float] | None = None,
     crashed: bool = False,
 ) -> None:
     """Move a notice to a state and end its lease; the caller holds it by fence or in recovery.
 
-    crashed: it goes on being suspected of the crashes that it was in
+    in_the_air: as in `Ended`; crashed: it goes on being suspected of the crashes that it was in
     """
-    values = _step(notice_id, state, due_at, now, held_from=held_from, held_reason=held_reason)
+    values = _step(
+        notice_id,
+        state,
+        due_at,
+        now,
+        held_from=held_from,
+        held_reason=held_reason,
+        in_the_air=in_the_air,
+    )
     tx.connection.execute(_STEP, [values | {"failed": 0} | _suspicion(crashed=crashed)])
     if state.final:
         late.confirm(tx, [notice_id], state, now)
@@ -145,8 +157,10 @@ def _step(
     *,
     held_from: State | None,
     held_reason: str | None,
+    in_the_air: tuple[str, float] | None,
 ) -> dict[str, object]:
     held = state is State.HELD
+    boot_id, until = in_the_air or (None, None)
     return {
         "of": notice_id,
         "to_state": state.value,
@@ -156,4 +170,6 @@ def _step(
         "from_state": held_from.value if held and held_from else None,
         "held": now if held else None,
         "why": held_reason if held else None,
+        "in_boot": boot_id,
+        "asked_from": until,
     }

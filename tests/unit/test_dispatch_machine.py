@@ -5,6 +5,7 @@ its answer after storing, and takes a key twice unless it says that it does not.
 """
 
 import tempfile
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -106,6 +107,10 @@ class Happening(Played):
     @rule(seconds=st.sampled_from([1, 31, 62, 400, 4 * 3600, 3 * 86400, 8 * 86400]))
     def turn(self, seconds: int) -> None:
         self.clock.turn(seconds)
+
+    @rule(seconds=st.sampled_from([-3600, 62, 86400]))
+    def wall_clock_is_set(self, seconds: int) -> None:
+        self.clock.time += timedelta(seconds=seconds)
 
     @precondition(lambda self: self.process.out)
     @rule(which=index, how=index)

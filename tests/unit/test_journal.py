@@ -247,7 +247,15 @@ def test_what_is_leased_is_not_due_for_others(journal: Journal) -> None:
     start(journal, number)
     with journal.read() as connection:
         assert not attempts.due(
-            connection, "archive", START, [State.SEALED], suspect=False, limit=5
+            connection,
+            "archive",
+            START,
+            [State.SEALED],
+            by=START,
+            suspect=False,
+            limit=5,
+            asked=[],
+            on=("boot-1", 1000.0),
         )
         assert attempts.free_still(connection, [number]) == {}
 

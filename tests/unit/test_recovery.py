@@ -56,7 +56,9 @@ def test_a_lease_is_over_by_its_end_by_another_boot_or_by_its_owner_s_death(
 def lose(journal: Journal) -> State:
     with journal.write() as tx:
         (row,) = recovery.left_behind(tx.connection, "boot-1", 5000.0, ())
-        return recovery.recover(tx, row, State.IN_DOUBT, START, START, call_ends=None)
+        return recovery.recover(
+            tx, row, State.IN_DOUBT, START, START, call_ends=None, in_the_air=("boot-1", 1030.0)
+        )
 
 
 def test_an_attempt_without_end_is_unknown_and_its_notice_in_doubt(journal: Journal) -> None:
