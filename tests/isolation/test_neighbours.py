@@ -76,12 +76,18 @@ class Outcome:
     left: list[int]
 
 
+def table(act: str, python: Path) -> str:
+    """Return a bad mailbox's table; what takes too much has the time to do so on a busy machine."""
+    made = TABLE.format(act=act, python=python)
+    return made.replace('"3s"', '"30s"') if act in {"bomb", "gorge-together"} else made
+
+
 def ran(folder: Path, python: Path, acts: list[str]) -> Outcome:
     """Run a hub with these bad mailboxes until each has had its notice, and the good one its."""
     world = World.make(folder / "hub")
     world.configure('"citizens"]', ", ".join(f'"{act}"' for act in ["citizens", *acts]) + "]")
     with (world.folder / "hub.toml").open("a", encoding="utf-8") as file:
-        file.writelines(TABLE.format(act=act, python=python) for act in acts)
+        file.writelines(table(act, python) for act in acts)
     bad = [drop(stem=act, scheme=act) for act in acts]
     good = [drop(stem=f"good{n}") for n in range(GOOD)]
     for act in acts:
