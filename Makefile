@@ -7,7 +7,12 @@
 bin := .venv/bin
 # The tests of a plugin are a tree of their own: theirs and ours would be modules of one name.
 typed := hub plugins/contract plugins/directory/postfach_mailbox_directory \
-	plugins/check-clamd/postfach_check_clamd plugins/observer-lines/postfach_observer_lines tests tools bench
+	plugins/check-clamd/postfach_check_clamd plugins/observer-lines/postfach_observer_lines \
+	plugins/common/http/postfach_http plugins/common/sandbox/postfach_sandbox \
+	plugins/common/fitconnect/postfach_fitconnect \
+	plugins/fitconnect/postfach_mailbox_fitconnect plugins/bundid/postfach_mailbox_bundid tests tools bench
+
+parts := directory check-clamd observer-lines common/http common/sandbox common/fitconnect fitconnect bundid
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,9 +33,7 @@ lint: setup ## format, lint, types, layers
 	@$(bin)/ruff format --check --quiet
 	@$(bin)/ruff check --quiet
 	@$(bin)/mypy $(typed)
-	@$(bin)/mypy plugins/directory/tests
-	@$(bin)/mypy plugins/check-clamd/tests
-	@$(bin)/mypy plugins/observer-lines/tests
+	@for part in $(parts); do $(bin)/mypy plugins/$$part/tests || exit; done
 	@$(bin)/lint-imports --no-logo
 
 format: setup ## formats the code and mends what ruff can mend

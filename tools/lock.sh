@@ -18,9 +18,12 @@ compile() { # GROUP FILE [OPTION...]
         --exclude-newer "$(date -u -d '7 days ago' +%F)" --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
         --no-emit-package postfach-mailbox --no-emit-package postfach-mailbox-directory \
+        --no-emit-package postfach-http --no-emit-package postfach-sandbox --no-emit-package postfach-fitconnect \
         --group "$group" "$@" --output-file "$place/$file" \
         pyproject.toml plugins/contract/pyproject.toml plugins/directory/pyproject.toml \
-        plugins/check-clamd/pyproject.toml plugins/observer-lines/pyproject.toml >/dev/null
+        plugins/check-clamd/pyproject.toml plugins/observer-lines/pyproject.toml \
+        plugins/common/http/pyproject.toml plugins/common/sandbox/pyproject.toml plugins/common/fitconnect/pyproject.toml \
+        plugins/fitconnect/pyproject.toml plugins/bundid/pyproject.toml >/dev/null
 }
 
 compile build requirements.txt

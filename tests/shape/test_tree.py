@@ -18,6 +18,11 @@ LOCAL = (
     "plugins/directory",
     "plugins/check-clamd",
     "plugins/observer-lines",
+    "plugins/common/http",
+    "plugins/common/sandbox",
+    "plugins/common/fitconnect",
+    "plugins/fitconnect",
+    "plugins/bundid",
 )
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|farm|home/\w+|Users/\w+|tmp/\w+)/")
 ADDRESS = re.compile(r"\w+://")
