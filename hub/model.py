@@ -105,6 +105,7 @@ class Document:
     size: bytes; digest: lower-case hex by `digest_method` (SHA256 or SHA512)
     Exactly one of `reference` (file name in the same drop) and `data` (the bytes) is set.
     line: where it stands in the envelope, for refusals
+    sha512: lower-case hex, of the bytes that were taken; only where a mailbox may sign over it
     """
 
     id: str
@@ -117,6 +118,7 @@ class Document:
     reference: str | None = None
     data: bytes | None = None
     line: int | None = None
+    sha512: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from hub.issuing import Facts
 from hub.journal import Row
 from hub.journal.taking import NewPayload
-from hub.model import Code, Notice
+from hub.model import Code, Document, Notice
 from hub.receipt import DocumentDigest
 from hub.vault import Extent, Segment, Vault
 from postfach_mailbox import cipher, frames
@@ -56,9 +56,12 @@ def context(delivery_key: str, item: str, n: int = 0) -> bytes:
     return f"{delivery_key}:{item}:{n}".encode("ascii")
 
 
-def content(notice: Notice) -> bytes:
+def content(notice: Notice, documents: Sequence[Extent]) -> bytes:
     """Return what is kept of a notice, without the bytes of its documents."""
-    bare = tuple(replace(one, data=None) for one in notice.documents)
+    bare = tuple(
+        replace(one, data=None, sha512=extent.sha512)
+        for one, extent in zip(notice.documents, documents, strict=True)
+    )
     return _notice.dump_json(replace(notice, documents=bare))
 
 
@@ -209,15 +212,7 @@ def notice_data(
         legal_basis=notice.legal_basis.value,
         assurance_level=notice.assurance_level.value,
         documents=tuple(
-            DocumentData(
-                id=one.id,
-                filename=one.filename,
-                content_type=one.content_type,
-                size=extent.size,
-                role=one.role.value,
-                sha256=extent.sha256,
-            )
-            for one, extent in zip(notice.documents, documents, strict=True)
+            _document(one, extent) for one, extent in zip(notice.documents, documents, strict=True)
         ),
         case_reference=notice.case_reference,
         in_reply_to=notice.in_reply_to,
@@ -228,6 +223,19 @@ def notice_data(
         obsolete_after=notice.obsolete_after,
         postal_address=notice.postal_address,
         test=notice.test,
+    )
+
+
+def _document(one: Document, extent: Extent) -> DocumentData:
+    return DocumentData(
+        id=one.id,
+        filename=one.filename,
+        content_type=one.content_type,
+        size=extent.size,
+        role=one.role.value,
+        sha256=extent.sha256,
+        # Rows hold none: of a notice from the journal its content does.
+        sha512=extent.sha512 or one.sha512,
     )
 
 

@@ -8,9 +8,10 @@ by bytes, archives, the inside of PDFs and viruses have their place here and fol
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from hub import envelope, mailboxes, parcel
 from hub.clock import Clock
@@ -69,9 +70,9 @@ class Layers:
             envelope.check_sizes(opened.notice, self.limits)
             envelope.check_digests(opened.notice)
             key, delivery_key = new_key(), delivery_key_of(opened)
-            documents = tuple(
-                self._copy(opened, n, segment, key) for n in range(len(opened.notice.documents))
-            )
+            signed = _signed_over(told.get(name) for name in tenant.mailboxes)
+            copy = partial(self._copy, opened, segment=segment, key=key, sha512=signed)
+            documents = tuple(copy(n) for n in range(len(opened.notice.documents)))
             name, scheme, address = self._mailbox(opened, tenant.mailboxes, told)
         except NotYetKnown as error:
             return Waits(work=opened.work, why=error.what)
@@ -97,17 +98,24 @@ class Layers:
         self,
         opened: Opened,
         n: int,
+        *,
         segment: Segment,
         key: bytes,
+        sha512: bool,
     ) -> Extent:
-        """Copy a document once, hashing it on the way; what counts is what was read."""
+        """Copy a document once, hashing it on the way; what counts is what was read.
+
+        sha512: also where the procedure announced another digest
+        """
         document = opened.notice.documents[n]
-        wants_sha512 = document.digest_method == SHA512
+        announced_sha512 = document.digest_method == SHA512
         path = f"/Notice/Document[{n + 1}]"
         bound = parcel.context(delivery_key_of(opened), parcel.DOCUMENT, n)
         try:
             with _pieces(opened.work, n, document, path) as pieces:
-                extent = segment.add(key, bound, pieces, document.size, sha512=wants_sha512)
+                extent = segment.add(
+                    key, bound, pieces, document.size, sha512=sha512 or announced_sha512
+                )
         except (TooLong, NoticeRefused) as error:
             # the file's own limit here is what the envelope announced, not hub.toml's
             if isinstance(error, NoticeRefused) and error.refusal is not _LIMIT:
@@ -117,7 +125,7 @@ class Layers:
         if extent.size != document.size:
             what = f"the document has {extent.size} bytes, announced are {document.size}"
             raise _rejected(what, path, document.line)
-        if (extent.sha512 if wants_sha512 else extent.sha256) != document.digest:
+        if (extent.sha512 if announced_sha512 else extent.sha256) != document.digest:
             raise _rejected(
                 "the document's bytes have another digest than announced", path, document.line
             )
@@ -160,6 +168,14 @@ def references(opened: Opened) -> list[tuple[int, str]]:
         for n, one in enumerate(opened.notice.documents)
         if one.reference is not None
     ]
+
+
+def _signed_over(mailboxes: Iterable[Capabilities | None]) -> bool:
+    """Whether one of them may make bytes of its own over the documents' digests (`prepare`).
+
+    One that never told may too: what it signs is needed before the documents are read again.
+    """
+    return any(each is None or each.prepares for each in mailboxes)
 
 
 @contextmanager

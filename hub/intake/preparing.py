@@ -46,7 +46,8 @@ class Preparer:
             parcel.extent_row(parcel.DOCUMENT, n, extent, one.id)
             for n, (one, extent) in enumerate(pairs)
         ]
-        payloads.append(self._stored(drop, segment, parcel.CONTENT, parcel.content(notice))[0])
+        kept = parcel.content(notice, drop.documents)
+        payloads.append(self._stored(drop, segment, parcel.CONTENT, kept)[0])
         made, sealed = None, self._sealed(drop, facts.documents, now)
         if sealed is not None:
             row, extent = self._stored(drop, segment, parcel.SEALED, sealed)

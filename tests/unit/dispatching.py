@@ -166,7 +166,7 @@ class Ground:
             document = segment.add(key, bound, [b"%PDF"], 10)
             rows = [
                 parcel.extent_row(DOCUMENT, 0, document, told.documents[0].id),
-                stored(segment, key, delivery_key, CONTENT, parcel.content(told))[0],
+                stored(segment, key, delivery_key, CONTENT, parcel.content(told, [document]))[0],
                 stored(segment, key, delivery_key, SEALED, b"<SealedNotice/>")[0],
             ]
             segment.sync()

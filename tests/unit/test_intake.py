@@ -1,5 +1,6 @@
 """Intake when things go wrong around it: no batch is half taken, nothing is taken twice."""
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,19 +10,30 @@ from typing import cast
 
 import pytest
 
-from hub import app, starter
+from hub import app, parcel, starter
 from hub.app.loop import Parts
 from hub.config import load
 from hub.errors import StorageFailed
 from hub.intake import Committer, Done, Layers
 from hub.intake.drops import Acceptable, Opened, Refusal, Repeat, Waits
 from hub.intake.preparing import Sealed
+from hub.journal import attempts, payloads
 from hub.vault import Segment
 from postfach_mailbox import Capabilities
 from tests.flow.papers import drop
 from tests.unit.spools import TurnedClock
 
 NAMES = ("a", "b", "c")
+ANY = {
+    "scheme": "citizens",
+    "address_pattern": "[a-z]{1,9}",
+    "legal_bases": {"OZG9"},
+    "assurance_level": "high",
+    "max_file": 10_000,
+    "max_total": 10_000,
+    "max_count": 1,
+    "repeat": "IDEMPOTENT",
+}
 
 
 @pytest.fixture
@@ -151,3 +163,44 @@ def test_the_same_drop_twice_in_one_batch_is_one_notice(parts: Parts) -> None:
         count = connection.exec_driver_sql("SELECT count(*) FROM notice").scalar()
     assert count == 1
     assert left(folder) == []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Layers):
+    """Layers to which every mailbox told the same."""
+
+    capabilities: Capabilities | None
+
+    def examine(
+        self, opened: Opened, segment: Segment, told: Mapping[str, Capabilities | None]
+    ) -> Acceptable | Refusal | Waits:
+        everyone = dict.fromkeys(self.config.mailboxes, self.capabilities)
+        return Layers.examine(self, opened, segment, everyone)
+
+
+@pytest.mark.parametrize("prepares", [True, False, None])
+def test_a_mailbox_that_may_sign_is_told_sha512_also_of_a_notice_from_the_journal(
+    parts: Parts, prepares: bool | None
+) -> None:
+    good = parts.intake.taker.layers
+    told = None if prepares is None else Capabilities.model_validate(ANY | {"prepares": prepares})
+    layers = Told(
+        config=good.config,
+        limits=good.limits,
+        clock=good.clock,
+        explain=good.explain,
+        capabilities=told,
+    )
+    parts.intake.taker = replace(parts.intake.taker, layers=layers)
+    made = drop(stem="a")
+    for name, data in made.files.items():
+        (parts.config.folder_of("rostock", "bauamt") / "in" / name).write_bytes(data)
+    (parts.config.folder_of("rostock", "bauamt") / "in" / "a.xml").write_bytes(made.envelope)
+    work_off(parts)
+    with parts.journal.read() as connection:
+        row = attempts.row(connection, 1)
+        rows = payloads.load_all(connection, [1])[1]
+    (document,) = parcel.told(parcel.unpack(row, rows, parts.vault)).documents
+    (data,) = made.files.values()
+    expected = None if prepares is False else hashlib.sha512(data).hexdigest()
+    assert document.sha512 == expected

@@ -127,6 +127,7 @@ def _facts(
             "size": len(data),
             "role": role,
             "sha256": hashlib.sha256(data).hexdigest(),
+            "sha512": hashlib.sha512(data).hexdigest(),
         }
     )
 
