@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from hub.clock import Clock
 from hub.errors import NotAvailable
-from hub.journal import Journal, Transaction, handouts, places
+from hub.journal import Journal, Transaction, handouts, places, returned_files, returning
 from hub.journal.places import Place
 from hub.spool import Identity, Spool, Spools
 from hub.spool.claims import TEMPORARY
@@ -98,7 +98,7 @@ class Acknowledgements:
         elif _place(key, identity) != place:
             return self._raise(key, place, OTHER_FOLDER, 0)
         with self._journal.read() as connection:
-            wanted = handouts.untaken(connection, *key)
+            wanted = returning.lying(connection, *key)
         found = set(names(spool.folders.out))
         _sweep_left_over(spool, found, self._clock.now())
         there = {number for name, (number, _) in wanted.items() if name in found}
@@ -159,7 +159,7 @@ def confirm(journal: Journal, spool: Spool, clock: Clock) -> int:
         )
     now = clock.now()
     with journal.write() as tx:
-        wanted = handouts.untaken(tx.connection, *key)
+        wanted = returning.lying(tx.connection, *key)
         found = set(names(spool.folders.out))  # afterwards: what is wanted was written before
         gone = [number for name, (number, _) in wanted.items() if name not in found]
         _confirm(tx, gone, now)
@@ -181,7 +181,7 @@ def untaken(
     found = []
     with journal.read() as connection:
         for tenant, procedure in spools:
-            for name, (_, written_at) in handouts.untaken(connection, tenant, procedure).items():
+            for name, (_, written_at) in returning.lying(connection, tenant, procedure).items():
                 if now - written_at >= longer_than:
                     found.append(
                         Untaken(
@@ -193,7 +193,9 @@ def untaken(
 
 def _confirm(tx: Transaction, ids: list[int], now: datetime) -> None:
     for start in range(0, len(ids), AT_ONCE):
-        handouts.confirmed(tx, ids[start : start + AT_ONCE], now)
+        some = ids[start : start + AT_ONCE]
+        handouts.confirmed(tx, [number for number in some if number > 0], now)
+        returned_files.confirmed(tx, [-number for number in some if number < 0], now)
 
 
 def _place(key: Key, identity: Identity) -> Place:

@@ -16,7 +16,7 @@ from itertools import islice
 from hub.clock import Clock
 from hub.config import Retention
 from hub.errors import HubError
-from hub.journal import Journal, payloads
+from hub.journal import Journal, payloads, returned_files
 from hub.spool import Spools, remove_rejected
 from hub.telemetry import logger
 from hub.vault import Vault
@@ -50,6 +50,23 @@ def _erase_batch(journal: Journal, vault: Vault, retention: Retention, clock: Cl
     return len(due)
 
 
+def erase_returned(journal: Journal, vault: Vault, retention: Retention, clock: Clock) -> int:
+    """Erase the content of replies that were fetched, or are old enough; return how many.
+
+    Raises StorageFailed.
+    """
+    before = clock.now() - retention.payload
+    with journal.read() as connection:
+        if not returned_files.erasable(connection, before, 1):
+            return 0
+    with journal.write() as tx:
+        due = returned_files.erasable(tx.connection, before, BATCH)
+        unused = returned_files.erase(tx, due, clock.now())
+    _remove(vault, unused)
+    journal.truncate_log()
+    return len(due)
+
+
 def remove_unused_segments(journal: Journal, vault: Vault) -> int:
     """Remove segments that no row names: a crash's rest; return how many. For start and daily.
 
@@ -59,6 +76,7 @@ def remove_unused_segments(journal: Journal, vault: Vault) -> int:
     for batch in _batches(vault.segments()):
         with journal.read() as connection:
             unused = set(batch) - payloads.used(connection, batch)
+            unused -= returned_files.used(connection, unused)
         count += _remove(vault, unused)
     return count
 

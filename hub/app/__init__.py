@@ -28,6 +28,7 @@ from hub.issuing import Issuer
 from hub.journal import Journal, circuits, open_journal
 from hub.observing import Observing
 from hub.outbound import Outbound
+from hub.returns import Channel, Handing, Returns, Storing
 from hub.seal import load as load_seal
 from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock, open_spool
@@ -73,6 +74,7 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
             sealing=Sealing(
                 journal=ground.journal, vault=ground.vault, issuer=ground.issuer, clock=clock
             ),
+            returns=_returns(ground, dispatch),
             outbound=Outbound(ground.journal, ground.spools, ground.disk, clock),
             acknowledgements=Acknowledgements(ground.journal, ground.spools, clock),
             observing=Observing(journal=ground.journal, worker=name, attendants=_observers(ground)),
@@ -191,6 +193,32 @@ def _dispatch(ground: Ground) -> Dispatch:
         lines=_lines(ground),
         air=air,
     )
+
+
+def _returns(ground: Ground, dispatch: Dispatch) -> Returns:
+    config, clock = ground.config, ground.clock
+    storing = Storing(
+        config=config,
+        journal=ground.journal,
+        vault=ground.vault,
+        issuer=ground.issuer,
+        clock=clock,
+    )
+    channels = {
+        name: Channel(
+            line=line,
+            air=dispatch.air,
+            journal=ground.journal,
+            vault=ground.vault,
+            config=config,
+            storing=storing,
+            clock=clock,
+            interval=config.mailboxes[name].collect.total_seconds(),
+        )
+        for name, line in dispatch.lines.items()
+    }
+    handing = Handing(ground.journal, ground.vault, ground.spools, ground.disk, clock)
+    return Returns(channels=channels, handing=handing, air=dispatch.air)
 
 
 def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:

@@ -102,6 +102,8 @@ class Loop:
         self.finished(finished)
         parts.dispatch.lease()
         telling = parts.observing.step()
+        for name in parts.returns.step():
+            self.announce(f"reply {name}")
         wrote = bool(self._files)
         self.hand_out()
         return bool(done or finished.finals or wrote or telling or parts.intake.busy)
@@ -128,8 +130,10 @@ class Loop:
         parts = self.parts
         retention_rules = parts.config.retention
         parts.outbound.sweep()
+        parts.returns.tend()
         parts.acknowledgements.scan()
         retention.erase(parts.journal, parts.vault, retention_rules, parts.clock)
+        retention.erase_returned(parts.journal, parts.vault, retention_rules, parts.clock)
         retention.age_out(parts.journal, parts.spools, retention_rules, parts.clock)
 
     def wait(self, seconds: float) -> None:
@@ -181,6 +185,7 @@ def end(loop: Loop, grace: timedelta) -> None:
     """
     parts, clock = loop.parts, loop.parts.clock
     parts.dispatch.stopping = True
+    parts.returns.stop()
     signals, until = loop.wake.terminations, clock.elapsed() + grace.total_seconds()
     while parts.dispatch.flights and clock.elapsed() < until:
         if loop.wake.terminations > max(1, signals):
@@ -235,6 +240,8 @@ def _work_off(loop: Loop) -> None:
         elif settling.pending:
             loop.wait(SETTLING)
             loop.scan(settling_only=True)
+        elif parts.returns.busy:
+            loop.wait(TICK)
         elif not parts.dispatch.due_now():
             return
         else:  # due, but its mailbox's rate holds it back

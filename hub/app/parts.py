@@ -13,6 +13,7 @@ from hub.intake import Checks, Intake
 from hub.journal import Journal
 from hub.observing import Observing
 from hub.outbound import Outbound
+from hub.returns import Returns
 from hub.sealing import Sealing
 from hub.spool import Spool
 from hub.vault import Vault
@@ -31,6 +32,7 @@ class Parts:
     intake: Intake
     dispatch: Dispatch
     sealing: Sealing
+    returns: Returns
     outbound: Outbound
     acknowledgements: Acknowledgements
     observing: Observing
@@ -87,6 +89,9 @@ class Parts:
                 yield end
             if (until := line.held_back_until) is not None:
                 yield until
+        for channel in self.returns.channels.values():
+            if (again := channel.next_at) is not None:
+                yield again
         for one in self.attendants:
             if (at := one.next_at) is not None:
                 yield at

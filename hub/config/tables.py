@@ -183,6 +183,8 @@ class MailboxConfig(PluginConfig):
     """As `retry.wait`, for this mailbox."""
     give_up: GiveUp | None = None
     """As `retry.give_up`, for this mailbox."""
+    collect: Annotated[Duration, within("1s to 1d")] = _default("60s")
+    """How often it is asked what came back, where it has a return channel."""
 
 
 class CheckConfig(PluginConfig):

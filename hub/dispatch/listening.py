@@ -12,7 +12,7 @@ from hub.host import Answer, Died, Kept, Started, StartFailed, StartFault
 from hub.journal import Journal, attempts, circuits
 from hub.telemetry import logger
 from postfach_mailbox import Absent, Capabilities, Deferred, Health, Held, Prepared, Unknown
-from postfach_mailbox.frames import OUTCOMES, Failed
+from postfach_mailbox.frames import OUTCOMES, AnswerValue, Failed
 
 
 @dataclass(slots=True, kw_only=True)  # what is in the air
@@ -25,6 +25,8 @@ class Air:
     flights: dict[int, Flight] = field(default_factory=dict)
     landed: deque[Result] = field(default_factory=deque)
     told: list[Line] = field(default_factory=list)
+    beside: set[int] = field(default_factory=set)  # calls of the return channel that are out
+    back: deque[tuple[int, AnswerValue | None]] = field(default_factory=deque)  # None: child gone
     _calls: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def number(self) -> int:
@@ -43,8 +45,15 @@ class Air:
                     self._died(line, event)
                 case Kept():
                     self._kept(line, event)
+                case Answer() if event.call in self.beside:
+                    self._came_back(event.call, event.outcome)
                 case Answer():
                     self._answered(line, event)
+
+    def _came_back(self, call: int, outcome: AnswerValue | None) -> None:
+        if call in self.beside:
+            self.beside.discard(call)
+            self.back.append((call, outcome))
 
     def land(self, line: Line, call: int, outcome: Answered) -> None:
         """End a flight; its result is written with the next commit D."""
@@ -83,6 +92,8 @@ class Air:
         )
         if line.died():
             self.out_of_order(line, f"CHILD_DIES_{event.fault}")
+        for call in (*event.calls, *event.unsent):
+            self._came_back(call, None)
         for call in event.calls:
             self.land(line, call, LOST)
         for call in event.unsent:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction
+from hub.journal import Transaction, returned_files
 from hub.journal.tables import drop, handout, receipt
 
 
@@ -138,6 +138,8 @@ def _last_numbers(
         )
         for row in found:
             last[tenant, procedure, row.stem] = row.nn
+        for stem, nn in returned_files.numbers(connection, tenant, procedure, stems).items():
+            last[tenant, procedure, stem] = max(last[tenant, procedure, stem], nn)
     return last
 
 
@@ -283,3 +285,14 @@ def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
     )
     for row in rows:
         tx.note(row.notice_id, "receipt.taken", now, receipt=row.receipt_id)
+
+
+def next_number(connection: sa.Connection, tenant: str, procedure: str, stem: str) -> int:
+    """Return the number of the next file of a stem, over receipts and replies."""
+    last = connection.scalar(
+        sa.select(sa.func.max(handout.c.nn)).where(
+            handout.c.tenant == tenant, handout.c.procedure == procedure, handout.c.stem == stem
+        )
+    )
+    replies = returned_files.numbers(connection, tenant, procedure, [stem])
+    return 1 + max(last or 0, replies.get(stem, 0))

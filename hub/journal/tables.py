@@ -241,3 +241,60 @@ observer = sa.Table(
     sa.Column("cursor", sa.Integer, nullable=False),  # id of the last entry that it confirmed
     sa.Column("worker", sa.String),  # who tells it
 )
+
+# what came back through a mailbox; never deleted
+returned = sa.Table(
+    "returned",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("mailbox", sa.String, nullable=False),
+    sa.Column("item", sa.String, nullable=False),  # the mailbox's own id
+    sa.Column("kind", sa.String, nullable=False),  # retrieval, reply, late-failure, status
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("stored_at", UtcTime, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),  # of its content, as it was offered first
+    sa.Column("notice_id", sa.ForeignKey("notice.id")),
+    sa.Column("message_id", sa.String),  # of the Reply that it became
+    sa.Column("trouble", sa.String),  # why a person must look at it
+    sa.Column("closed_at", UtcTime),
+    sa.Column("evidence", sa.LargeBinary, nullable=False),  # encrypted; outlives the content
+    sa.Column("key_wrapped", sa.LargeBinary),
+    sa.Column("content", sa.LargeBinary),  # encrypted under the item's own key
+    sa.Column("acknowledged_at", UtcTime),
+    sa.Column("erased_at", UtcTime),
+    sa.UniqueConstraint("mailbox", "item"),
+)
+
+# a file that a reply becomes, or, where it has no procedure, a document that is only kept
+returned_file = sa.Table(
+    "returned_file",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("returned", sa.ForeignKey("returned.id"), nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),  # documents from 0; the Reply itself last
+    sa.Column("tenant", sa.String),
+    sa.Column("procedure", sa.String),
+    sa.Column("stem", sa.String),
+    sa.Column("nn", sa.Integer),
+    sa.Column("suffix", sa.String, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.String, nullable=False),
+    sa.Column("bytes", sa.LargeBinary),
+    sa.Column("segment", sa.String),
+    sa.Column("offset", sa.Integer),
+    sa.Column("length", sa.Integer),
+    sa.Column("written_at", UtcTime),
+    sa.Column("confirmed_at", UtcTime),
+    sa.UniqueConstraint("returned", "n"),
+    sa.UniqueConstraint("tenant", "procedure", "stem", "nn", "suffix"),
+)
+
+return_channel = sa.Table(
+    "return_channel",
+    metadata,
+    sa.Column("mailbox", sa.String, primary_key=True),
+    sa.Column("cursor", sa.String),
+    sa.Column("collected_at", UtcTime),
+    sa.Column("failed_at", UtcTime),
+    sa.Column("failures", sa.Integer, nullable=False, default=0),  # since it last succeeded
+)

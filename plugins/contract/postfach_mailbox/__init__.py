@@ -75,8 +75,11 @@ from postfach_mailbox.notice import (
     Delivery,
     DeliveryDocument,
     DocumentData,
+    Fetched,
     Item,
     NoticeData,
+    ReplyData,
+    ReplyDocument,
     StatusUpdate,
 )
 from postfach_mailbox.observing import NoticeEvent, Observed, ObserverCapabilities
@@ -119,6 +122,7 @@ __all__ = [
     "Deposited",
     "DocumentData",
     "Evidence",
+    "Fetched",
     "Health",
     "Held",
     "HubPath",
@@ -143,6 +147,8 @@ __all__ = [
     "RefusalCode",
     "Refused",
     "Repeat",
+    "ReplyData",
+    "ReplyDocument",
     "Settings",
     "StatusUpdate",
     "Submission",

@@ -7,9 +7,10 @@ its end is not begun.
 
 import functools
 import io
+import os
 import time
 from collections.abc import Sequence
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from postfach_mailbox import cipher
 from postfach_mailbox.checking import Submission, Undecided
@@ -20,6 +21,7 @@ from postfach_mailbox.frames import (
     CheckPayload,
     DepositPayload,
     Failed,
+    FetchPayload,
     Inline,
     ObservePayload,
     Operation,
@@ -42,6 +44,9 @@ from postfach_mailbox.outcomes import (
     Unknown,
 )
 from postfach_mailbox.wording import describe
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 SENDING = (Operation.DEPOSIT, Operation.RECONCILE, Operation.SET_STATUS, Operation.WITHDRAW)
 TEXT_ARGUMENT = {
@@ -69,6 +74,8 @@ def perform(loaded: Loaded, call: Call, fds: Sequence[int], keep: Keep) -> Answe
         return _not_begun(call.operation, "CALL_INVALID", f"call is not valid: {describe(error)}")
     try:
         found = getattr(loaded.hooks, call.operation.value)(**arguments)
+        if isinstance(into := arguments.get("into"), io.BufferedWriter):
+            into.flush()  # what did not reach the hub was not fetched
     except BaseException as error:  # noqa: BLE001  # foreign code; the notice must outlive it
         return _unusable(call.operation, "EXCEPTION", describe(error))
     return _answer(call.operation, found)
@@ -123,6 +130,12 @@ def _arguments(call: Call, fds: Sequence[int], keep: Keep) -> dict[str, object]:
             return {"key": payload.key, "reference": payload.reference}
         case Operation.PREPARE, PreparePayload():
             return {"notice": payload.notice}
+        case Operation.FETCH, FetchPayload():
+            return {
+                "item": payload.item,
+                "document": payload.document,
+                "into": _into(fds),
+            }
         case Operation.SET_STATUS, StatusPayload():
             return {"update": payload.update}
         case Operation.CHECK, CheckPayload():
@@ -134,6 +147,27 @@ def _arguments(call: Call, fds: Sequence[int], keep: Keep) -> dict[str, object]:
         case _, TextPayload():
             return {TEXT_ARGUMENT[call.operation]: payload.text}
     raise ValueError("payload and operation do not fit")
+
+
+def _into(fds: Sequence[int]) -> BinaryIO:
+    if len(fds) != 1:
+        raise ValueError("a fetch comes with one descriptor")
+    return io.BufferedWriter(_Into(fds[0]))
+
+
+class _Into(io.RawIOBase):
+    """Writes to a descriptor that stays the caller's; a plugin that closes it closes nothing."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        """Write what the pipe takes. Raises BrokenPipeError when the hub takes no more."""
+        return os.write(self._fd, data)
 
 
 def delivery(payload: DepositPayload, fds: Sequence[int], deadline: float) -> Delivery:

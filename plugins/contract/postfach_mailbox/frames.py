@@ -18,7 +18,7 @@ from pydantic import ConfigDict, Field, JsonValue, TypeAdapter
 
 from postfach_mailbox.capabilities import Capabilities
 from postfach_mailbox.checking import CheckCapabilities, Objected, Passed, Undecided
-from postfach_mailbox.notice import Acknowledged, Collected
+from postfach_mailbox.notice import Acknowledged, Collected, Fetched
 from postfach_mailbox.observing import Observed, ObserverCapabilities
 from postfach_mailbox.outcomes import (
     Absent,
@@ -40,6 +40,7 @@ from postfach_mailbox.payloads import (
     KEY_PATTERN,
     CheckPayload,
     DepositPayload,
+    FetchPayload,
     Inline,
     ObservePayload,
     Operation,
@@ -67,6 +68,7 @@ __all__ = [
     "DepositPayload",
     "Described",
     "Failed",
+    "FetchPayload",
     "Group",
     "Inline",
     "KeepAck",
@@ -115,6 +117,7 @@ AnswerValue = (
     | Prepared
     | Collected
     | Acknowledged
+    | Fetched
     | Passed
     | Objected
     | Undecided
@@ -134,6 +137,7 @@ ALLOWED: dict[Operation, tuple[type[Frozen], ...]] = {
     Operation.PREPARE: (Prepared, Refused, Failed),
     Operation.COLLECT: (Collected, Failed),
     Operation.ACKNOWLEDGE: (Acknowledged, Failed),
+    Operation.FETCH: (Fetched, Failed),
     Operation.CHECK: (Passed, Objected, Undecided),
     Operation.OBSERVE: (Observed, Failed),
 }

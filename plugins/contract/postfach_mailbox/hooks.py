@@ -12,7 +12,7 @@ Calls come in several threads at once, up to `in_flight`; to an observer one at 
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import pluggy
 
@@ -22,6 +22,7 @@ from postfach_mailbox.notice import (
     Acknowledged,
     Collected,
     Delivery,
+    Fetched,
     NoticeData,
     StatusUpdate,
 )
@@ -116,6 +117,14 @@ class MailboxHooks(Protocol):
     @hookspec(firstresult=True)
     def acknowledge(self, item: str) -> Acknowledged:
         """Tell the mailbox that the hub has stored this item durably."""
+
+    @hookspec(firstresult=True)
+    def fetch(self, item: str, document: int, into: BinaryIO) -> Fetched:
+        """Write the bytes of a reply's document, by its number from 0, into `into`. Since 1.1.
+
+        Asked before `acknowledge`, perhaps more than once. `into` takes no more than the announced
+        size: it breaks (BrokenPipeError) at what is longer. Raise when not all could be written.
+        """
 
     @hookspec(firstresult=True)
     def withdraw(self, reference: str) -> Outcome:

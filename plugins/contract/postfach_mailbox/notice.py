@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from postfach_mailbox.outcomes import Evidence, Frozen, Reference, Utc
 
 LegalBasis = Literal["OZG9", "AO122A", "SGBX37_2A", "VWVFG41_2", "VWVFG41_2A", "NONE"]
 AssuranceLevel = Literal["low", "substantial", "high"]
+REPLY_TEXT_MAX = 64 * 1024  # characters; a frame of 4 MiB holds some replies, quoted
 
 
 class AuthorData(Frozen):
@@ -46,7 +47,7 @@ class CodeData(Frozen):
 class DocumentData(Frozen):
     """A document's facts; of the bytes that are to be deposited.
 
-    size: bytes; sha256, sha512: lower-case hex
+    size: bytes; sha256, sha512: lower-case hex; sha512 only for a mailbox that prepares
     role: exactly one document of a notice is `notice`, the notice itself
     """
 
@@ -139,11 +140,40 @@ class StatusUpdate(Frozen):
     reference: str | None = None
 
 
+class ReplyDocument(Frozen):
+    """A document of a reply: its facts; its bytes come by `fetch`. Since 1.1.
+
+    size: bytes; sha256: lower-case hex, where the mailbox says it; the hub checks both
+    """
+
+    filename: str = Field(min_length=1, max_length=255)
+    content_type: str = Field(min_length=1, max_length=255)
+    size: int = Field(ge=0)
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+
+class ReplyData(Frozen):
+    """What a recipient wrote back. Since 1.1.
+
+    text: characters; a longer one is a document. What `collect` returns must fit into one frame
+        of 4 MiB: a mailbox with much to tell returns fewer items, and the rest at the next call
+    sender: as the mailbox names the recipient; in_reply_to: MessageID of the notice
+    documents: `fetch` gets their number, from 0
+    """
+
+    subject: str = Field(min_length=1, max_length=1024)
+    text: str | None = Field(default=None, max_length=REPLY_TEXT_MAX)
+    sender: str | None = Field(default=None, max_length=255)
+    in_reply_to: str | None = Field(default=None, max_length=100)
+    documents: tuple[ReplyDocument, ...] = Field(default=(), max_length=100)
+
+
 class Item(Frozen):
     """Something that came back through the mailbox.
 
     id: the mailbox's own; given to `acknowledge` after the hub has stored the item durably
     about: reference or key of the notice it belongs to, where the mailbox says so
+    reply: what was written, for the kind `reply`; None only from a mailbox of version 1.0
     """
 
     id: Reference
@@ -151,6 +181,13 @@ class Item(Frozen):
     at: Utc
     about: str | None = None
     evidence: tuple[Evidence, ...] = Field(min_length=1, max_length=16)
+    reply: ReplyData | None = None
+
+    @model_validator(mode="after")
+    def _only_a_reply_has_one(self) -> "Item":
+        if self.reply is not None and self.kind != "reply":
+            raise ValueError("only an item of the kind reply has a reply")
+        return self
 
 
 class Collected(Frozen):
@@ -165,3 +202,14 @@ class Acknowledged(Frozen):
     """The mailbox will not offer this item again."""
 
     kind: Literal["acknowledged"] = "acknowledged"
+
+
+class Fetched(Frozen):
+    """A reply's document was written, whole. Since 1.1.
+
+    size, sha256: of what was written; the hub compares them with what it got
+    """
+
+    kind: Literal["fetched"] = "fetched"
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -28,6 +28,7 @@ class Operation(StrEnum):
     SET_STATUS = "set_status"
     COLLECT = "collect"
     ACKNOWLEDGE = "acknowledge"
+    FETCH = "fetch"
     WITHDRAW = "withdraw"
     CHECK = "check"
     OBSERVE = "observe"
@@ -127,6 +128,14 @@ class TextPayload(Frozen):
     text: str | None = None
 
 
+class FetchPayload(Frozen):
+    """What `fetch` needs; the call's one descriptor is the write end of a pipe."""
+
+    kind: Literal["fetch"] = "fetch"
+    item: Reference
+    document: int = Field(ge=0, le=99)
+
+
 class StatusPayload(Frozen):
     """What `set_status` needs."""
 
@@ -140,6 +149,7 @@ Payload = Annotated[
     | ReconcilePayload
     | TextPayload
     | StatusPayload
+    | FetchPayload
     | CheckPayload
     | ObservePayload,
     Field(discriminator="kind"),

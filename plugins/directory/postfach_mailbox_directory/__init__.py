@@ -5,6 +5,7 @@
     <path>/<account>/.closed              the account is closed: RECIPIENT_DELETED
     <path>/<account>/<key>/               a letter: the documents under their own names,
                                           `bescheid-siegel.xml`, and the answer in `.answer.json`
+    <path>/<account>/replies/<id>/        a reply, to be brought back: see `replies`
     <path>/.incoming/                     letters on their way; what is a day old is swept
 
 IDEMPOTENT by key: a key that is there returns its first answer, byte for byte. A letter is written
@@ -25,12 +26,16 @@ import os
 import re
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from postfach_mailbox import (
     Account,
+    Acknowledged,
     Capabilities,
+    Collected,
     Deferred,
     Delivery,
+    Fetched,
     Health,
     HubPath,
     Outcome,
@@ -42,7 +47,7 @@ from postfach_mailbox import (
     hookimpl,
 )
 from postfach_mailbox.cipher import Damaged
-from postfach_mailbox_directory import letter
+from postfach_mailbox_directory import letter, replies
 from postfach_mailbox_directory.commit import Commit
 from postfach_mailbox_directory.letter import ContentInvalid, Letter
 
@@ -70,6 +75,7 @@ class DirectoryMailbox:
     def capabilities(self) -> Capabilities:
         """Return what a folder can do: everything that a file system can."""
         return Capabilities(
+            contract="1.1",
             scheme="directory",
             address_pattern=ADDRESS,
             legal_bases=frozenset(
@@ -80,6 +86,7 @@ class DirectoryMailbox:
             max_total=EVERY_SIZE,
             max_count=100,
             repeat=Repeat.IDEMPOTENT,
+            return_channel=True,
         )
 
     def deposit(self, delivery: Delivery) -> Outcome:
@@ -109,6 +116,21 @@ class DirectoryMailbox:
         if not re.fullmatch(ADDRESS, address) or not (self._root / address).is_dir():
             return Account(status="unknown")
         return Account(status="deleted" if (self._root / address / CLOSED).exists() else "active")
+
+    def collect(self) -> Collected:
+        """Return the replies that lie there; OSError where the root is away."""
+        (self._root / MARKER).stat()
+        return Collected(items=replies.offered(self._root))
+
+    def fetch(self, item: str, document: int, into: BinaryIO) -> Fetched:
+        """Write a reply's document."""
+        return replies.write(self._root, item, document, into)
+
+    def acknowledge(self, item: str) -> Acknowledged:
+        """Move a reply aside."""
+        (self._root / MARKER).stat()
+        replies.take(self._root, item)
+        return Acknowledged()
 
     def _write(self, folders: ExitStack, delivery: Delivery) -> Letter | Outcome:
         """Return the letter, written aside, or how it ended before that."""

@@ -1,6 +1,7 @@
 """The far side for the contract's tests: a root folder with one account."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from postfach_mailbox.testkit import Bench
 from postfach_mailbox_directory import CLOSED, MARKER
 from postfach_mailbox_directory.letter import ANSWER, SEAL_NAME
+from postfach_mailbox_directory.replies import ABOUT, REPLIES
 
 
 class FarSide:
@@ -24,7 +26,7 @@ class FarSide:
     @property
     def deposited(self) -> list[str]:
         """The keys of all letters, in the order in which they were written."""
-        letters = [each for each in self._root.glob("[!.]*/[!.]*") if each.is_dir()]
+        letters = [each for each in self._root.glob("[!.]*/[!.]*") if each.name != REPLIES]
         return [each.name for each in sorted(letters, key=lambda each: each.stat().st_mtime_ns)]
 
     def documents(self, key: str) -> list[str]:
@@ -43,6 +45,21 @@ class FarSide:
     def up(self) -> None:
         """Put the marker there."""
         (self._root / MARKER).touch()
+
+    def reply(self, key: str) -> None:
+        """Let a reply with a document come back about a letter."""
+        replies = self._root / self.account / REPLIES
+        made = replies / ".making"
+        made.mkdir(parents=True)
+        (made / "proof.txt").write_bytes(b"what the recipient enclosed")
+        about = {
+            "about": key,
+            "subject": "Re: notice",
+            "text": "a reply",
+            "documents": [{"filename": "proof.txt", "content_type": "text/plain"}],
+        }
+        (made / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+        made.rename(replies / f"reply-{key[:16]}")
 
     def deleted(self, account: str) -> None:
         """Close an account."""

@@ -1,12 +1,15 @@
 """What only some mailboxes promise."""
 
+import io
 import secrets
 from datetime import timedelta
+from typing import BinaryIO
 
 from postfach_mailbox import (
     Collected,
     Delivery,
     Deposited,
+    Fetched,
     Keep,
     NoticeData,
     Outcome,
@@ -128,6 +131,14 @@ class NothingCameBack(FakeMailbox):
         return Collected() if self._desk.away() else super().collect()
 
 
+class FetchesHalf(FakeMailbox):
+    def fetch(self, document: int, into: BinaryIO) -> Fetched:
+        whole = io.BytesIO()
+        answer = super().fetch(document, whole)
+        into.write(whole.getvalue()[: answer.size // 2])
+        return answer
+
+
 # They deposit while the mailbox is away, so they prepare then too.
 DEPOSITS_OFFLINE = (
     "away-after-use",
@@ -148,6 +159,7 @@ DEFECTS = (
     Defect("status", TellsNoOne, SHOWS),
     Defect("status-away", RaisesWhenAway, SHOWS),
     Defect("collect-names", NamesNoNotice, RETURNS),
+    Defect("fetch-whole", FetchesHalf, RETURNS),
     Defect("collect-until-acknowledged", ForgetsAtOnce, RETURNS),
     Defect("collect-away", NothingCameBack, RETURNS),
 )

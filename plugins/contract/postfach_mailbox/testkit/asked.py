@@ -4,6 +4,7 @@ InProcess goes through the contract's own loading and calls, so that an exceptio
 a late call count as they do in production. `process.Child` is the real child process.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from postfach_mailbox.hooks import Keep
 from postfach_mailbox.loading import Loaded, load
 from postfach_mailbox.notice import NoticeData, StatusUpdate
 from postfach_mailbox.payloads import (
+    FetchPayload,
     Operation,
     Payload,
     PreparePayload,
@@ -121,6 +123,26 @@ class Asked:
     def acknowledge(self, item: str) -> AnswerValue:
         """Say that an item is stored."""
         return self._ask(Operation.ACKNOWLEDGE, TextPayload(text=item))
+
+    def fetch(self, item: str, document: int) -> tuple[AnswerValue, bytes]:
+        """Fetch a reply's document; return the answer, and what was written."""
+        reading, writing = os.pipe()
+        found = bytearray()
+
+        def drain() -> None:
+            with open(reading, "rb") as pipe:  # noqa: PTH123  # a descriptor has no path
+                found.extend(pipe.read())
+
+        reader = threading.Thread(target=drain)
+        reader.start()
+        try:
+            payload = FetchPayload(item=item, document=document)
+            call = _call(Operation.FETCH, payload, USUAL, fds=1)
+            answer = self._carrier.carry(call, [writing], self.kept.append)
+        finally:
+            os.close(writing)
+            reader.join()
+        return answer, bytes(found)
 
     def _ask(self, operation: Operation, payload: Payload | None) -> AnswerValue:
         return self._carrier.carry(_call(operation, payload, USUAL), [], self.kept.append)

@@ -16,7 +16,7 @@ In tests, `FakeFarSide(folder)` plays its far side.
 
 import hashlib
 from datetime import datetime
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from postfach_mailbox.capabilities import Capabilities, Repeat
 from postfach_mailbox.hooks import Keep, hookimpl
@@ -24,8 +24,11 @@ from postfach_mailbox.notice import (
     Acknowledged,
     Collected,
     Delivery,
+    Fetched,
     Item,
     NoticeData,
+    ReplyData,
+    ReplyDocument,
     StatusUpdate,
 )
 from postfach_mailbox.outcomes import (
@@ -44,6 +47,7 @@ from postfach_mailbox.testkit.fake.store import Store, Stored
 
 __all__ = ["FakeFarSide", "FakeMailbox", "bench", "postfach_mailbox"]
 LARGEST = 10**8  # bytes of a document
+ENCLOSED = b"what the recipient enclosed"
 
 
 class FakeMailbox:
@@ -135,6 +139,13 @@ class FakeMailbox:
         if self._desk.away() is not None:
             raise ConnectionError("the mailbox is away")
         answer = Evidence(name="reply.txt", media_type="text/plain", data=b"a reply")
+        document = ReplyDocument(
+            filename="proof.txt",
+            content_type="text/plain",
+            size=len(ENCLOSED),
+            sha256=hashlib.sha256(ENCLOSED).hexdigest(),
+        )
+        reply = ReplyData(subject="Re: notice", text="a reply", documents=(document,))
         items = [
             Item(
                 id=str(number),
@@ -142,10 +153,18 @@ class FakeMailbox:
                 at=datetime.fromisoformat(at),
                 about=key,
                 evidence=(answer,),
+                reply=reply,
             )
             for number, key, at in self._store.told("reply")
         ]
         return Collected(items=tuple(items))
+
+    def fetch(self, document: int, into: BinaryIO) -> Fetched:
+        """Write the one document that every reply has."""
+        if self._desk.away() is not None or document != 0:
+            raise ConnectionError("the document cannot be had")
+        into.write(ENCLOSED)
+        return Fetched(size=len(ENCLOSED), sha256=hashlib.sha256(ENCLOSED).hexdigest())
 
     def acknowledge(self, item: str) -> Acknowledged:
         """Forget an item."""

@@ -1,0 +1,180 @@
+"""One mailbox's return channel: asked at an interval, its items worked one after the other."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hub.clock import Clock
+from hub.config import Config
+from hub.dispatch import Air, Line
+from hub.journal import Journal, returning
+from hub.returns.storing import Cursor, Storing
+from hub.returns.working import Work, brings_back, failed, fits
+from hub.telemetry import logger
+from hub.vault import Vault
+from postfach_mailbox import Acknowledged, Collected, Item
+from postfach_mailbox.frames import (
+    AnswerValue,
+    Operation,
+    Payload,
+    TextPayload,
+)
+
+AGAIN = 0.01  # seconds between looks at what another thread does
+AT_ONCE = 1.0  # seconds until the next look where there may be more
+Then = Callable[[AnswerValue | None], None]
+
+
+@dataclass(slots=True, kw_only=True)  # where it stands
+class Channel:
+    """A state machine: idle, or waiting for one call, or for one document. For one thread.
+
+    interval: seconds between two looks
+    """
+
+    line: Line
+    air: Air
+    journal: Journal
+    vault: Vault
+    config: Config
+    storing: Storing
+    clock: Clock
+    interval: float
+    call: int | None = None
+    asked: bool = False
+    stored: bool = False  # something, since the stage looked last
+    _next_at: float = 0.0
+    _then: Then | None = None
+    _looking: bool = False
+    _collect: bool = False
+    _acks: deque[str] = field(default_factory=deque)
+    _items: deque[Item] = field(default_factory=deque)
+    _reached: str | None = None
+    _moved: bool = False
+    _failed: bool = False
+    _work: Work | None = None
+    _left: list[Work] = field(default_factory=list)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way, or the first look is still to come."""
+        return self._looking or (brings_back(self.line) and not self.asked)
+
+    @property
+    def next_at(self) -> float | None:
+        """When it must go on by itself, on `clock.elapsed()`; None: an answer or a tick does it."""
+        if self._looking:
+            return None if self.call is not None else self.clock.elapsed() + AGAIN
+        return self._next_at if brings_back(self.line) else None
+
+    def answered(self, outcome: AnswerValue | None) -> None:
+        """Take in how the call that is out ended; None: its child is gone."""
+        self.call, then, self._then = None, self._then, None
+        if then is not None:
+            then(outcome)
+
+    def go_on(self) -> None:
+        """Do what can be done now. Raises StorageFailed, SealUnavailable."""
+        self._left = [one for one in self._left if not one.closed()]
+        if self.call is not None:
+            return
+        if self._work is not None:
+            self._go_on_with(self._work)
+        elif self._acks:
+            self._ask(Operation.ACKNOWLEDGE, TextPayload(text=self._acks[0]), self._acknowledged)
+        elif self._collect:
+            with self.journal.read() as connection:
+                cursor = returning.cursor(connection, self.line.name)
+            self._ask(Operation.COLLECT, TextPayload(text=cursor), self._collected)
+        elif self._items:
+            self._begin(self._items.popleft())
+        elif self._looking:
+            self._end()
+        elif brings_back(self.line) and self.clock.elapsed() >= self._next_at:
+            with self.journal.read() as connection:
+                self._acks.extend(returning.unacknowledged(connection, self.line.name))
+            self._looking = self._collect = True
+            self._moved = self._failed = False
+
+    def drop(self) -> None:
+        """Give up what is under way: nothing of it is acknowledged, so it is offered again."""
+        self._leave()
+        self._items.clear()
+        self._acks.clear()
+        self.call, self._then = None, None
+        self._looking = self._collect = self._failed = False
+        self.asked = True
+        self._next_at = self.clock.elapsed() + self.interval
+
+    def _ask(
+        self, operation: Operation, payload: Payload, then: Then, fds: tuple[int, ...] = ()
+    ) -> bool:
+        call = self.air.number()
+        if not self.line.call(call, operation, payload, fds):
+            if not self.line.callable:
+                self.drop()
+            return False  # no place is free: tried again
+        self.air.beside.add(call)
+        self.call, self._then = call, then
+        return True
+
+    def _collected(self, outcome: AnswerValue | None) -> None:
+        self.asked, self._collect = True, False
+        if not isinstance(outcome, Collected):
+            self._failed = failed(self.line, "collect")
+            return
+        self._items.extend(outcome.items)
+        self._reached = outcome.cursor
+
+    def _begin(self, item: Item) -> None:
+        if self.storing.known(self.line.name, item):
+            self._acks.append(item.id)
+            return
+        if fits(item, self.config):
+            self._work = Work(item=item, segment=self.vault.segment())
+        else:
+            self._failed = failed(self.line, "limit")
+
+    def _go_on_with(self, work: Work) -> None:
+        if work.fetch is not None:
+            if work.fetch.done and not work.landed():
+                self._failed = failed(self.line, "fetch")
+                self._leave()
+        elif work.complete:
+            work.segment.sync()
+            last = not self._items and not self._failed
+            cursor = Cursor(reached=self._reached) if last else None
+            self.storing.store(self.line.name, work.item, work.key, work.extents, cursor)
+            self.stored = self._moved = True
+            self._acks.append(work.item.id)
+            logger().info("returned item stored", mailbox=self.line.name)
+            self._leave()
+        else:
+            fetch = work.next_fetch(self.clock, self.line.call_timeout)
+            if self._ask(Operation.FETCH, work.asked(), work.answered, (fetch.writing,)):
+                work.fetch = fetch.start()
+            else:
+                fetch.give_up()
+
+    def _acknowledged(self, outcome: AnswerValue | None) -> None:
+        item = self._acks.popleft()
+        if isinstance(outcome, Acknowledged):
+            self.storing.acknowledged(self.line.name, item)
+        else:  # repeated at the next look
+            self._failed = failed(self.line, "acknowledge")
+
+    def _end(self) -> None:
+        """Note how the look ended, and when the next is due."""
+        self._looking = False
+        more = self._moved and not self._failed
+        self._next_at = self.clock.elapsed() + (AT_ONCE if more else self.interval)
+        if self._failed:
+            self.storing.failed(self.line.name)
+        else:
+            self.storing.advance(self.line.name, self._reached)
+
+    def _leave(self) -> None:
+        """Leave the item under work; a document that still comes ends by itself."""
+        if self._work is not None:
+            self._left.append(self._work)
+            self._work = None

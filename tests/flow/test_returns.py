@@ -1,0 +1,149 @@
+"""What a recipient writes back comes out at the procedure: once, whole, sealed."""
+
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from hub import schemas
+from tests.flow.papers import drop
+from tests.flow.world import World, until
+
+pytestmark = pytest.mark.slow
+
+
+def letter(world: World) -> Path:
+    """Return the folder of the one letter that lies in a mailbox."""
+    (found,) = [one for one in world.letters() if len(one.name) == 64]
+    return found
+
+
+def reply(found: Path, name: str = "r1", about: str | None = None, **more: object) -> Path:
+    """Let a reply with two documents come back about a letter."""
+    replies = found.parent / "replies"
+    made = replies / f".{name}"
+    made.mkdir(parents=True)
+    (made / "proof.pdf").write_bytes(b"%PDF-1.7 proof" * 40_000)
+    (made / "empty.txt").write_bytes(b"")
+    said = {
+        "about": about or found.name,
+        "subject": "Re: Ihr Bescheid",
+        "text": "Anbei.\nGruß",
+        "documents": [
+            {"filename": "proof.pdf", "content_type": "application/pdf"},
+            {"filename": "empty.txt", "content_type": "text/plain"},
+        ],
+    }
+    (made / "reply.json").write_text(json.dumps(said | more), "utf-8")
+    made.rename(replies / name)
+    return replies
+
+
+def replies(world: World) -> list[Path]:
+    return sorted((world.procedure / "out").glob("*.reply.xml"))
+
+
+def text(root: etree._Element, name: str) -> str | None:
+    return root.findtext(f"{{{schemas.NAMESPACE}}}{name}")
+
+
+def test_a_reply_comes_out_sealed_with_its_documents(world: World) -> None:
+    made = drop()
+    world.put(made)
+    world.once()
+    folder = reply(letter(world))
+    world.once()
+    (file,) = replies(world)
+    root = schemas.parse(file.read_bytes())
+    assert schemas.schema("reply").validate(root), schemas.schema("reply").error_log
+    assert text(root, "InReplyTo") == world.rows("SELECT message_id FROM notice")[0][0]
+    assert text(root, "Text") == "Anbei.\nGruß"
+    for document in root.iter(f"{{{schemas.NAMESPACE}}}Document"):
+        data = (file.parent / str(text(document, "Reference"))).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == text(document, "Digest")
+        assert len(data) == int(document.get("size", ""))
+    assert (folder / ".taken" / "r1").is_dir()
+    assert not (folder / "r1").exists()
+    before = file.read_bytes()
+    world.once()
+    assert replies(world) == [file]
+    assert file.read_bytes() == before
+
+
+def test_a_reply_to_no_notice_is_kept_for_a_person_and_goes_to_no_procedure(world: World) -> None:
+    world.put(drop())
+    world.once()
+    reply(letter(world), about="someone-else")
+    world.once()
+    assert replies(world) == []
+    (row,) = world.rows("SELECT trouble, notice_id, content FROM returned")
+    assert (row["trouble"], row["notice_id"]) == ("NOTICE_UNKNOWN", None)
+    assert len(world.rows("SELECT 1 FROM returned_file WHERE segment IS NOT NULL")) == 2
+
+
+def test_the_same_item_again_is_only_acknowledged(world: World) -> None:
+    world.put(drop())
+    world.once()
+    folder = reply(letter(world))
+    world.once()
+    (folder / ".taken" / "r1").rename(folder / "r1")
+    world.once()
+    assert len(replies(world)) == 1
+    assert (folder / ".taken" / "r1").is_dir()
+    assert world.rows("SELECT trouble FROM returned")[0][0] is None
+
+
+def test_the_same_item_with_other_content_is_a_case(world: World) -> None:
+    world.put(drop())
+    world.once()
+    folder = reply(letter(world))
+    world.once()
+    taken = folder / ".taken" / "r1"
+    said = json.loads((taken / "reply.json").read_text("utf-8"))
+    (taken / "reply.json").write_text(json.dumps(said | {"text": "other"}), "utf-8")
+    taken.rename(folder / "r1")
+    world.once()
+    assert len(replies(world)) == 1
+    assert world.rows("SELECT trouble FROM returned")[0][0] == "ITEM_CHANGED"
+
+
+def test_no_word_of_a_reply_lies_in_clear_with_the_hub(world: World) -> None:
+    world.put(drop())
+    world.once()
+    reply(letter(world), text="unmistakable-words", about="someone-else")
+    world.once()
+    for file in (world.folder / "var").rglob("*"):
+        if file.is_file() and "mailboxes" not in file.parts:
+            assert b"unmistakable-words" not in file.read_bytes(), file
+            assert b"PDF-1.7 proof" not in file.read_bytes(), file
+
+
+def test_a_reply_that_was_not_written_before_a_crash_is_written_again(world: World) -> None:
+    world.put(drop())
+    world.once()
+    reply(letter(world))
+    world.once()
+    (file,) = replies(world)
+    before = {one.name: one.read_bytes() for one in file.parent.glob("*")}
+    with closing(sqlite3.connect(world.folder / "var" / "hub.db")) as database:
+        database.execute("UPDATE returned_file SET written_at = NULL")
+        database.commit()
+    for one in file.parent.glob(file.name.replace("reply.xml", "*")):
+        one.unlink()
+    world.once()
+    assert {one.name: one.read_bytes() for one in file.parent.glob("*")} == before
+
+
+def test_a_running_hub_brings_replies_back(world: World) -> None:
+    world.configure("[mailboxes.archive]", "[mailboxes.archive]\ncollect = '1s'")
+    world.configure("[mailboxes.citizens]", "[mailboxes.citizens]\ncollect = '1s'")
+    world.put(drop())
+    world.once()
+    found = letter(world)
+    with world.service():
+        reply(found)
+        until(lambda: bool(replies(world)), "the reply")
