@@ -8,24 +8,21 @@ fails, is logged, and the hub goes on with its scans.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from watchdog.events import (
     FileClosedEvent,
     FileCreatedEvent,
-    FileMovedEvent,
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyEmitter
+from watchdog.observers.inotify_c import InotifyConstants, Mask
 
 from hub import telemetry
 
-if TYPE_CHECKING:
-    from watchdog.observers.api import BaseObserver
-
-# A file renamed into the folder from elsewhere is reported as created.
-EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent, FileMovedEvent]
+# A file renamed into its name, in the folder or from elsewhere, is reported as created.
+EVENTS: list[type[FileSystemEvent]] = [FileClosedEvent, FileCreatedEvent]
 
 
 class Watch:
@@ -41,7 +38,7 @@ class Watch:
     def start(self) -> None:
         """Begin to watch; a folder that cannot be watched does not keep the others from it."""
         try:
-            observer = Observer()
+            observer = BaseObserver(_Arrivals)
             observer.start()
         except Exception:  # noqa: BLE001 - watchdog raises what the system and its threads raise
             telemetry.logger().warning("no hints from the file system", exc_info=True)
@@ -70,6 +67,22 @@ class Watch:
             return False
         living = [emitter for emitter in observer.emitters if emitter.is_alive()]
         return len(living) == len(set(self._paths))
+
+
+class _Arrivals(InotifyEmitter):
+    """Asks the kernel for what is made in a folder, written or renamed, and for nothing else.
+
+    watchdog's own choice has the hub's claims too, and holds each for half a second to find where
+    it went: at 100 drops a second that took a fifth of the interpreter's time.
+    """
+
+    def get_event_mask_from_filter(self) -> Mask:
+        return Mask(
+            InotifyConstants.IN_DELETE_SELF
+            | InotifyConstants.IN_CREATE
+            | InotifyConstants.IN_CLOSE_WRITE
+            | InotifyConstants.IN_MOVED_TO
+        )
 
 
 class _Hint(FileSystemEventHandler):
