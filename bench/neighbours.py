@@ -22,6 +22,7 @@ from tests.foreign import environment
 
 PACE, BAD_PACE = 100, 5  # notices a second
 WARM = 300  # notices that do not count
+LEVEL = 20  # so many on their way mean that the hub has worked off what waited while it started
 PAIRS = 5
 BAD = ("away", "abort", "hang", "garbage", "bomb", "gorge")
 HOSTILE = """\
@@ -42,13 +43,14 @@ path = "{path}"
 """
 
 
-def feed(count: int, pace: float, write: Callable[[int], None], begun: dict[str, float]) -> None:
-    """Hand in so many notices, at so many a second; note when each was there."""
+def feed(
+    pace: float, write: Callable[[int], None], begun: list[float], enough: threading.Event
+) -> None:
+    """Hand in notices, so many a second, until it is enough; note when each was there."""
     start = time.monotonic()
-    for number in range(count):
-        time.sleep(max(0.0, start + number / pace - time.monotonic()))
-        write(number)
-        begun[f"g{number:06}"] = time.monotonic()
+    while not enough.wait(max(0.0, start + len(begun) / pace - time.monotonic())):
+        write(len(begun))
+        begun.append(time.monotonic())
 
 
 def times(wanted: argparse.Namespace, python: Path, bad: str | None) -> list[float]:
@@ -63,8 +65,7 @@ def times(wanted: argparse.Namespace, python: Path, bad: str | None) -> list[flo
             drops.with_mailbox(config, "bad", table.format(python=python, act=bad, path=path))
         said = stack.enter_context(running(wanted.hub, config))
         one, other = random.Random(), random.Random()  # noqa: S311  # bytes that are fresh
-        begun: dict[str, float] = {}
-        total = wanted.notices + WARM
+        enough = threading.Event()
 
         def good(number: int) -> None:
             drops.write(incoming, f"g{number:06}", number, one)
@@ -72,20 +73,26 @@ def times(wanted: argparse.Namespace, python: Path, bad: str | None) -> list[flo
         def badly(number: int) -> None:
             drops.write(incoming, f"b{number:06}", number, other, scheme="bad", account="anna")
 
-        feeding = [threading.Thread(target=feed, args=(total, PACE, good, begun), daemon=True)]
-        if bad is not None:
-            few = (wanted.notices * BAD_PACE // PACE, BAD_PACE, badly, dict[str, float]())
-            feeding.append(threading.Thread(target=feed, args=few, daemon=True))
-        ended: dict[str, float] = {}
-        feeding.pop(0).start()
-        while len(ended) < total:
-            if feeding and len(ended) >= WARM:
-                feeding.pop().start()
+        def start(pace: float, write: Callable[[int], None]) -> list[float]:
+            begun: list[float] = []
+            feeder = threading.Thread(target=feed, args=(pace, write, begun, enough), daemon=True)
+            stack.callback(feeder.join)
+            stack.callback(enough.set)
+            feeder.start()
+            return begun
+
+        begun, ended = start(PACE, good), dict[int, float]()
+        first = None  # number of the first notice that counts
+        while first is None or not ended.keys() >= set(range(first, first + wanted.notices)):
+            if first is None and len(ended) >= WARM and len(begun) - len(ended) <= LEVEL:
+                first = len(begun)
+                if bad is not None:
+                    start(BAD_PACE, badly)
             at, line = said.get(timeout=PATIENCE)
             stem = line.rpartition("/")[2].partition(".")[0]
             if line.startswith("receipt ") and stem.startswith("g"):
-                ended[stem] = at
-    return [ended[stem] - begun[stem] for stem in sorted(ended)[WARM:]]
+                ended[int(stem[1:])] = at
+    return [ended[number] - begun[number] for number in range(first, first + wanted.notices)]
 
 
 def p95(seconds: list[float]) -> float:
