@@ -27,7 +27,7 @@ test: setup ## all tests but the long ones (at most 15 minutes)
 	@$(bin)/pytest
 
 check: lint ## format, lint, types, layers, fast tests (under a minute)
-	@$(bin)/pytest -m "not slow and not long"
+	@$(bin)/pytest -m "not slow and not long" --numprocesses auto --dist worksteal
 
 lint: setup ## format, lint, types, layers
 	@$(bin)/ruff format --check --quiet

@@ -18,6 +18,8 @@ from tests.contract.environment import NAME
 from tests.flow.world import World
 from tests.foreign.environment import public_base
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = '[mailboxes.archive]\nplugin = "directory"\n'
 
 

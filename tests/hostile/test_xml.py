@@ -132,6 +132,7 @@ print(json.dumps({"refused": all(result), "before": before, "peak": peak}))
 """
 
 
+@pytest.mark.slow
 def test_refusing_opens_no_file_and_no_connection_and_takes_little_memory(tmp_path: Path) -> None:
     if shutil.which("strace") is None:
         pytest.skip("strace is not there: opened files are not checked")

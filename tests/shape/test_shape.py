@@ -1,5 +1,6 @@
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,17 @@ def files(*parts: str) -> list[Path]:
     return [path for part in parts for path in sorted((ROOT / part).rglob("*.py"))]
 
 
+@cache
+def parsed(path: Path) -> tuple[ast.Module, str]:
+    text = path.read_text("utf-8")
+    return ast.parse(text), text
+
+
 def findings(gate: Gate, paths: list[Path]) -> list[str]:
     found = []
     for path in paths:
-        text = path.read_text("utf-8")
         name = path.relative_to(ROOT)
-        found += [f"{name} {finding}" for finding in gate(ast.parse(text), text)]
+        found += [f"{name} {finding}" for finding in gate(*parsed(path))]
     return found
 
 
@@ -66,7 +72,7 @@ def test_tests_wait_for_conditions_and_not_for_time() -> None:
 def test_the_product_has_no_deep_families() -> None:
     parents: dict[str, list[str]] = {}
     for path in files(*PRODUCT):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(parsed(path)[0]):
             if isinstance(node, ast.ClassDef):
                 parents[node.name] = [ast.unparse(base).split(".")[-1] for base in node.bases]
 

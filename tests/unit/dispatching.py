@@ -132,7 +132,7 @@ class Ground:
         found = config.load(started.config, {})
         return cls(
             config=found,
-            journal=open_journal(folder / "hub.db", clock, create=True),
+            journal=notices.journal(folder, clock),
             vault=Vault(found.vault.path, load_master_key(found.vault.master_key_file), Disk()),
             seal=seal.load(found.seal.key, found.seal.password_file, found.folder),
             clock=clock,

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hub.durable import Disk
-from hub.journal import Journal, handouts, open_journal, taking
+from hub.journal import Journal, handouts, taking
 from hub.spool import Claim, Spool, open_spool
 from hub.spool.folders import names
+from tests.unit import notices
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -57,7 +58,7 @@ def found_claims(spool: Spool) -> list[Claim]:
 
 
 def open_new_journal(folder: Path, clock: TurnedClock) -> Journal:
-    return open_journal(folder / "hub.db", clock, create=True)
+    return notices.journal(folder, clock)
 
 
 def new_notice(number: int, now: datetime) -> taking.NewNotice:

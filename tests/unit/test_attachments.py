@@ -145,6 +145,7 @@ def passes(name: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40).filter(passes))
 def test_a_name_that_passes_is_one_plain_component_of_a_path(name: str) -> None:
     assert name == name.strip(" .")

@@ -25,6 +25,8 @@ from tests.unit.dispatching import capabilities
 from tests.unit.puppet import Puppet
 from tests.unit.spools import TurnedClock, make_folders
 
+pytestmark = pytest.mark.slow
+
 MORE = """
 [tenants.wismar]
 mailboxes = ["citizens"]

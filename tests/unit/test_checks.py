@@ -23,6 +23,8 @@ from hub.journal import workers
 from postfach_check_clamd.sandbox import Sandbox
 from tests.flow.papers import drop
 
+pytestmark = pytest.mark.slow
+
 CHECK = """
 [checks.malware]
 plugin = "clamd"

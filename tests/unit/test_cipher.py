@@ -39,6 +39,7 @@ def test_what_was_sealed_comes_back(size: int, context: bytes) -> None:
     assert plain_size(len(blob)) == size
 
 
+@pytest.mark.slow
 @given(size=SIZES, cuts=st.lists(st.integers(0, len(PATTERN)), max_size=8))
 def test_how_the_source_is_cut_into_pieces_does_not_matter(size: int, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, size) for cut in cuts), size]

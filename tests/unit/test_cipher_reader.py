@@ -69,6 +69,7 @@ def step(stream: IO[bytes] | Reader, action: str, number: int) -> object:
             return stream.seek(-min(number, size), os.SEEK_END)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(size=SIZES, steps=STEPS, before=st.binary(max_size=40), after=st.binary(max_size=40))
 def test_reading_and_seeking_is_as_in_the_plain_bytes(

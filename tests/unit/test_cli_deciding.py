@@ -210,6 +210,7 @@ def test_cases_say_why_and_what_to_do(journal: Journal, call: Call) -> None:
     assert call("list", "--cases", "--state", "HELD")[2] == "0 cases\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), [("mailbox", "archive"), ("tenant", "rostock")])
 def test_a_pause_is_told_and_ended_by_name(
     journal: Journal, call: Call, kind: str, name: str

@@ -79,6 +79,7 @@ def test_a_notice_that_this_version_cannot_read_is_held_alone(ground: Ground) ->
     assert ground.row().held_reason == "payload"
 
 
+@pytest.mark.slow
 def test_a_notice_whose_documents_are_gone_keeps_its_doubt(ground: Ground) -> None:
     worker = Worker.make(ground, capabilities(IDEMPOTENT))
     worker.work(Unknown(reason=WHY))
@@ -182,6 +183,7 @@ def test_a_circuit_that_a_worker_opened_and_left_is_mended_by_another(ground: Gr
     assert ground.row(number).state == "SEALED"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "at_first"), [(None, DEATHS), (Unknown(reason=WHY), DOUBTS)], ids=["dies", "unknown"]
 )

@@ -255,7 +255,7 @@ class Doubt(Happening):
 
 
 Doubt.TestCase.settings = settings(max_examples=30, stateful_step_count=30)
-TestDoubt = Doubt.TestCase
+TestDoubt = pytest.mark.slow(Doubt.TestCase)
 
 
 @pytest.mark.long

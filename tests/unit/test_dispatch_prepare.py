@@ -116,6 +116,7 @@ def test_bytes_that_cannot_be_made_leave_no_doubt_and_are_tried_again(ground: Gr
     assert sent(prepare(worker)) == b"made once"
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_while_it_makes_bytes_leaves_no_doubt(ground: Ground) -> None:
     worker = Worker.make(ground, CAPABILITIES)
     for _ in range(recovery.CRASHES + 1):

@@ -172,6 +172,7 @@ def test_a_clock_that_is_set_after_a_call_was_lost_lets_nobody_ask_sooner(
     assert [call.operation for call in worker.lease()] == ["reconcile"]
 
 
+@pytest.mark.slow
 def test_what_is_sent_again_need_not_wait_for_the_end_of_a_lost_call(ground: Ground) -> None:
     ground.take()
     worker = Worker.make(ground, capabilities(Repeat.IDEMPOTENT))

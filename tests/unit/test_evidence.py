@@ -62,6 +62,7 @@ def test_an_entry_comes_back_from_its_bytes(one: Entry) -> None:
     assert digest(again) == digest(one) == hashlib.sha256(canonical(one)).hexdigest()
 
 
+@pytest.mark.slow
 @given(one=ENTRIES, other=ENTRIES)
 def test_different_entries_have_different_bytes(one: Entry, other: Entry) -> None:
     assert (canonical(one) == canonical(other)) == (one == other)

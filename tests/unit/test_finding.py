@@ -12,6 +12,8 @@ from hub.mailboxes.asking import ask
 from tests import foreign
 from tests.foreign.table import Table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -67,6 +69,7 @@ def test_a_plugin_of_another_kind_is_not_found() -> None:
         find("checks", "virus", Table("directory"))
 
 
+@pytest.mark.slow
 def test_a_plugin_is_found_in_a_python_of_its_own(interpreter: Path) -> None:
     found = find("mailboxes", "archive", Table("odd", python=interpreter))
     assert (found.distribution, found.version) == ("postfach-mailbox-odd", "2.0")

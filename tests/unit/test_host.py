@@ -14,6 +14,8 @@ from postfach_mailbox.outcomes import Health
 from tests.foreign.box import TEXT, Box, Make
 from tests.foreign.table import Table
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_mailbox_that_starts_tells_what_it_can(make: Make) -> None:
     box = make()

@@ -142,6 +142,7 @@ def said(log: io.StringIO) -> list[str]:
     return [json.loads(line)["event"] for line in log.getvalue().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_and_left_claims_is_not_called_dead(
     file: Path, clock: SystemClock, log: io.StringIO
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_run_that_ended_and_left_claims_is_not_called_dead(
     assert said(log).count("drops still wait") == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_did_not_end_is_called_dead_once(
     file: Path, clock: SystemClock, log: io.StringIO
 ) -> None:

@@ -157,6 +157,7 @@ def take_notice(journal: Journal, clock: TurnedClock) -> None:
         taking.insert(tx, [(new_notice(1, clock.now()), ())])
 
 
+@pytest.mark.slow
 def test_a_long_log_is_looked_through_step_by_step_so_that_the_loop_goes_on(
     journal: Journal, clock: TurnedClock
 ) -> None:

@@ -169,6 +169,7 @@ def test_evidence_that_the_plugin_keeps_back_is_named_by_digest_only() -> None:
     assert text(document, "//e:MailboxEvidence[2]/e:Digest") == hashlib.sha256(b"x").hexdigest()
 
 
+@pytest.mark.slow
 @given(words=st.text(max_size=1100), data=st.binary(max_size=50))
 def test_no_text_of_a_stranger_makes_a_receipt_invalid(words: str, data: bytes) -> None:
     """Control characters, lone surrogates, lengths, empty texts."""

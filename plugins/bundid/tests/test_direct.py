@@ -33,6 +33,8 @@ from postfach_mailbox_bundid import Mailbox, kit
 from postfach_mailbox_bundid.sandbox import DELETED, HIGH, LOW, UNKNOWN
 from postfach_mailbox_bundid.sandbox.upload import EICAR
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:

@@ -74,6 +74,7 @@ def refusal(outcome: object) -> str:
     return outcome.reason.code
 
 
+@pytest.mark.slow
 def test_the_bytes_are_these(signs: dict[str, str], certificates: ca.Certificates) -> None:
     made = notice(
         b"eins",
@@ -139,6 +140,7 @@ class _Shown(HTMLParser):
         self.words += data
 
 
+@pytest.mark.slow
 @given(st.text(st.sampled_from("ab<>&;'\"#x1/! \n\r\t-Ä"), min_size=1, max_size=60))
 def test_no_text_becomes_html_and_none_is_lost(text: str) -> None:
     prepared = mailbox_of().prepare(notice(text=f"[{text}]"))

@@ -23,6 +23,8 @@ from postfach_mailbox_bundid.sandbox import HIGH
 from postfach_sandbox import ca
 from postfach_sandbox.issuing import Issued
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def renewed() -> Issued:

@@ -83,6 +83,7 @@ def test_a_wrong_state_is_refused_and_leaves_nothing(desk: Desk, name: str) -> N
     assert desk.service.arrivals.all() == before
 
 
+@pytest.mark.slow
 def test_an_application_goes_through_its_states_and_not_back(desk: Desk) -> None:
     application = fresh()
 

@@ -24,6 +24,8 @@ from postfach_mailbox import (
 )
 from postfach_mailbox_fitconnect.mailbox import Mailbox
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Delivery]
 TO = {"mailbox": AddressData(id=DESTINATION), "service": SERVICE}
 
@@ -57,6 +59,7 @@ class Kept(list[str]):
         self.calls = len([each for each in self.far.calls if each.startswith("PUT")])
 
 
+@pytest.mark.slow
 def test_the_id_is_kept_before_the_first_upload(mailbox: Mailbox, far: Far, make: Make) -> None:
     kept = Kept(far)
     answer = mailbox.deposit(make(documents=[b"1", b"22"], **TO), kept)

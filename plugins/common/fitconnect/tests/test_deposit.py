@@ -38,6 +38,7 @@ from postfach_mailbox import Deferred, Deposited, KeepFailed, Pending, Refused
 from postfach_mailbox.cipher import Damaged
 
 
+@pytest.mark.slow
 def test_submit_alone_is_pending_with_its_tokens_as_evidence(service: Service, far: Far) -> None:
     outcome, kept = deposit(service)
     assert isinstance(outcome, Pending)

@@ -26,6 +26,8 @@ from postfach_fitconnect.testkit.parcels import deposit, giving, left, parcel, r
 from postfach_http import Answer, Lost, NotConnected
 from postfach_mailbox import Held, Item, Pending
 
+pytestmark = pytest.mark.slow
+
 DATA, PDF = b'{"text": "Canary"}', b"%PDF Canary"
 
 

@@ -15,6 +15,8 @@ from postfach_fitconnect.sandbox.platform import DESTINATIONS
 from postfach_fitconnect.sandbox.records import State
 from postfach_fitconnect.sandbox.trial import OTHER_CLIENT, Trial, trying
 
+pytestmark = pytest.mark.slow
+
 PICKY = "6e1f3a52-0000-4000-8000-00000000d003"
 
 

@@ -16,6 +16,8 @@ from postfach_fitconnect.sandbox.platform import DESTINATIONS
 from postfach_fitconnect.sandbox.trial import Trial, trying
 from postfach_mailbox import Deposited, Pending, Refused
 
+pytestmark = pytest.mark.slow
+
 
 class Code(StrEnum):
     GONE = "MAILBOX_DELETED"

@@ -23,6 +23,8 @@ from postfach_fitconnect.sandbox.trial import Trial, trying
 from postfach_fitconnect.sets import Why
 from postfach_mailbox import Deposited, Outcome, Pending, Refused, Unknown
 
+pytestmark = pytest.mark.slow
+
 SHARED = Path(os.environ.get("POSTFACH_SHARED", Path(__file__).resolve().parents[5] / "shared"))
 OBSERVED = SHARED / "data" / "fitconnect-set.observed.schema.json"
 

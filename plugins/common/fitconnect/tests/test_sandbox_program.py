@@ -13,6 +13,8 @@ import pytest
 from postfach_fitconnect.sandbox import BRIDGE, main
 from postfach_fitconnect.sandbox.attempt import SERVICE, Attempt, Line, Request
 
+pytestmark = pytest.mark.slow
+
 BRIDGES = """
 from postfach_fitconnect.sandbox import Destination
 

@@ -17,6 +17,8 @@ from postfach_fitconnect.sandbox.platform import DESTINATIONS
 from postfach_fitconnect.sandbox.receiving import EICAR, Handed
 from postfach_fitconnect.sandbox.trial import BITS, Trial, trying
 
+pytestmark = pytest.mark.slow
+
 CHECKING = "6e1f3a52-0000-4000-8000-00000000d004"  # takes one schema, and looks at the data
 Spoil = Callable[[Attempt], object]
 Json = dict[str, Any]

@@ -17,6 +17,8 @@ from postfach_fitconnect.sandbox import ACTIVE, Handed
 from postfach_fitconnect.sandbox.attempt import Attempt, Request
 from postfach_fitconnect.sandbox.trial import OTHER_CLIENT, Trial, keyring, trying
 
+pytestmark = pytest.mark.slow
+
 PDF = b"%PDF-1.4 reply"
 FILES = (Handed(filename="antwort.pdf", content_type="application/pdf", data=PDF),)
 

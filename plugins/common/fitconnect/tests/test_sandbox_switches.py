@@ -13,6 +13,8 @@ from postfach_fitconnect.sandbox.switching import Levers, Step
 from postfach_fitconnect.sandbox.trial import CLIENT, SECRET, Trial, trying
 from postfach_sandbox.faults import GOOD
 
+pytestmark = pytest.mark.slow
+
 BROKEN = (ConnectionError, http.client.HTTPException)
 
 

@@ -261,6 +261,7 @@ def test_a_kept_connection_is_not_stale_any_more_once_something_was_sent() -> No
     assert (call.begun, call.cut) == (True, True)
 
 
+@pytest.mark.slow
 def test_many_threads_share_a_client(
     serve: Callable[..., Server], asking: Callable[[Server], Client]
 ) -> None:

@@ -18,6 +18,8 @@ from postfach_http.testkit import Line, Server, context
 from postfach_sandbox import ca
 from postfach_sandbox.issuing import Issued, common_name
 
+pytestmark = pytest.mark.slow
+
 FIRST = "one"
 
 

@@ -12,6 +12,8 @@ from postfach_http import Client, Lost, NotConnected
 from postfach_http.call import lasting
 from postfach_http.testkit import Line, Server, politely
 
+pytestmark = pytest.mark.slow
+
 CALL = 0.4  # seconds that a call gets
 
 

@@ -12,6 +12,8 @@ from postfach_http.line import Line as OurLine
 from postfach_http.testkit import Line, Server, context, politely
 from postfach_sandbox import ca
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 each_version = pytest.mark.parametrize("version", VERSIONS)
 

@@ -10,6 +10,8 @@ from cryptography.x509.oid import NameOID
 from postfach_sandbox import ca
 from postfach_sandbox.issuing import Authority, common_name
 
+pytestmark = pytest.mark.slow
+
 BITS = 2048
 
 
