@@ -29,7 +29,7 @@ from postfach_mailbox.cipher import encrypt
 
 MAGIC = b"postfach seg 1\n\0"
 SEGMENT_ID = re.compile(r"[0-9a-f]{32}")
-FOLDERS = tuple(f"{number:02x}" for number in range(256))
+FOLDERS = tuple("0123456789abcdef")
 _opened = itertools.count()
 UNNAMED = ".new"  # ends the name of a segment that is not yet locked; holds no document yet
 
@@ -158,7 +158,7 @@ class Segment:
         self._close()
 
     def _create(self) -> None:
-        folder, name = self.id[:2], f"{self.id}.seg"
+        folder, name = self.id[:1], f"{self.id}.seg"
         _make_folders(self._root_fd, folder)
         if self._folder_fd < 0:
             self._folder_fd = open_folder(folder, dir_fd=self._root_fd)

@@ -4,7 +4,7 @@ The hub copies documents into a `Segment`, and keeps in the journal where each l
 its notice's key, wrapped. A mailbox's child gets the open segment, an extent and the key. Erasing a
 notice is forgetting its wrapped key; the file goes when its last notice went.
 
-    <vault>/<first two hex digits of the id>/<id>.seg         see hub.segment
+    <vault>/<first hex digit of the id>/<id>.seg         see hub.segment
     id      = 32 lower-case hex digits, random, never used twice
     wrapped = id of the master key (8 bytes) || blob of the key (32 bytes) under the master key,
               context "wrap" || 0x00 || owner                 blob: see postfach_mailbox.cipher
@@ -212,4 +212,4 @@ def _file(segment_id: str) -> str:
     """Return a segment's path within the vault; ids from elsewhere are not trusted as names."""
     if not SEGMENT_ID.fullmatch(segment_id):
         raise Damaged("no id of a segment")
-    return f"{segment_id[:2]}/{segment_id}.seg"
+    return f"{segment_id[:1]}/{segment_id}.seg"

@@ -209,7 +209,7 @@ def test_a_disk_that_is_full_costs_only_the_document_that_met_it(vault: Vault) -
 def test_a_vault_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     vault = Vault(tmp_path, MASTER, Disk())
     segment = vault.segment()
-    (tmp_path / segment.id[:2]).write_bytes(b"no folder")
+    (tmp_path / segment.id[:1]).write_bytes(b"no folder")
     with pytest.raises(HubError):
         segment.add(new_key(), b"c", [b"text"], LIMIT)
     segment.discard()

@@ -187,7 +187,7 @@ def test_a_link_in_the_vault_is_not_followed(vault: Vault, tmp_path: Path) -> No
 
 def test_all_segments_are_found_but_those_being_written(vault: Vault) -> None:
     put_ids = {put(vault, new_key(), b"text").segment for _ in range(5)}
-    (vault.path / "00" / "stray.txt").write_bytes(b"")
+    (vault.path / "0" / "stray.txt").write_bytes(b"")
     with vault.segment() as segment:
         segment.add(new_key(), b"c", [b"text"], LIMIT)
         assert set(vault.segments()) == put_ids
@@ -231,7 +231,7 @@ def test_the_segment_of_a_killed_process_is_found_once_it_is_dead(vault: Vault) 
 
 def test_what_is_left_of_one_who_died_while_making_a_segment_is_removed(vault: Vault) -> None:
     extent = put(vault, new_key(), b"text")
-    (vault.path / "00" / f"{'0' * 32}.seg.new").write_bytes(MAGIC)
+    (vault.path / "0" / f"{'0' * 32}.seg.new").write_bytes(MAGIC)
     assert list(vault.segments()) == [extent.segment]
     assert len(files(vault)) == 1
 
