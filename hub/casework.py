@@ -15,7 +15,7 @@ from hub.handover import tries_of
 from hub.issuing import Issuer
 from hub.journal import Journal, Row, Transaction, attempts, deciding, late, payloads
 from hub.journal.handouts import Handout
-from hub.model import State
+from hub.model import Kind, State
 from hub.receipt import Outcome, Reason
 
 SETTLED_FROM = (State.IN_DOUBT, State.PENDING, State.HELD, State.UNRESOLVED)
@@ -51,6 +51,7 @@ def settle(
 
     One that would be sent again is settled too where an answer to an earlier call came late.
     A final one with an answer that came late is only noted as looked at: it has its final receipt.
+    The state of an application is not settled: a later one replaces it.
     Raises DataInvalid for one that needs no decision, TryLater while an attempt is under way,
     SealUnavailable.
     """
@@ -63,12 +64,18 @@ def settle(
                 fix="Try again when hub status shows its end",
             )
         state, waiting = State(row.state), late.still_open(tx.connection, row.id)
-        settled = row.settled_at is not None
-        if state.final and waiting and (settled or state is not State.UNRESOLVED):
+        settled, shown = row.settled_at is not None, row.kind == Kind.STATUS
+        if state.final and waiting and (settled or shown or state is not State.UNRESOLVED):
             late.close(tx, row.id, now)
             _note(tx, row, "answer.closed", decision, now)
             return Settled(files=(), late=waiting)
         doubtful = state in SETTLED_FROM or (waiting > 0 and not state.final)
+        if shown:
+            raise DataInvalid(
+                "it is the state of an application: nobody decides what was shown",
+                where=row.message_id,
+                fix="Hand in the state that the application is in now; it replaces this one",
+            )
         if settled or not doubtful:
             raise _needless(row, state)
         files = _issue(tx, issuer, row, decision, now)

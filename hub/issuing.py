@@ -6,12 +6,12 @@ the same bytes, and none exists for what was not committed.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub import evidence, receipt
 from hub.errors import NoticeRefused
-from hub.model import MailboxAddress
+from hub.model import Kind, MailboxAddress, State
 from hub.receipt import Outcome, Reason, Receipt
 from hub.seal import Seal
 from postfach_mailbox import Deposited
@@ -21,6 +21,21 @@ TEXTS = {
     "GAVE_UP": "the mailbox did not take the notice within the time for trying; deliver by post",
     "DECIDED": "decided by a person; the mailbox has confirmed nothing",
     "OUTCOME_UNKNOWN": "outcome unknown: the notice may be in the mailbox; a person decides",
+}
+# Of the state of an application: nothing is delivered by post for it.
+STATUS_TEXTS = {
+    "NOT_CONFIRMED": "taken over; the mailbox has not confirmed the state yet",
+    "GAVE_UP": "the mailbox did not take the state within the time for trying; it is not shown",
+    "OUTCOME_UNKNOWN": "outcome unknown: the mailbox may show the state; a later one replaces it",
+    "RECIPIENT_UNKNOWN": "the mailbox has no such account; the state is not shown",
+    "RECIPIENT_DELETED": "the account was closed; the state is not shown",
+    "CONTENT_INVALID": "the mailbox does not take this state; it is not shown",
+}
+NOT_SHOWN = "the mailbox refused the state for good; it is not shown"
+OF_STATUS = {
+    Outcome.DEPOSITED: Outcome.STATUS_SET,
+    Outcome.FAILED: Outcome.STATUS_REFUSED,
+    Outcome.UNRESOLVED: Outcome.STATUS_UNRESOLVED,
 }
 
 
@@ -34,6 +49,7 @@ class Facts:
     address: str
     documents: tuple[receipt.DocumentDigest, ...]
     accepted_at: datetime
+    kind: Kind = Kind.NOTICE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +119,16 @@ class Issuer:
     ) -> Issued:
         """Return the receipt of an event of an accepted notice. Raises SealUnavailable.
 
-        A `deposited` receipt takes time, source and evidence from the mailbox's own answer.
+        A `deposited` receipt takes time, source and evidence from the mailbox's own answer. Of the
+        state of an application it is the receipt that says the same of a status.
         settled_as: what a person decided, `deposited` or `failed`, for SETTLED alone
         """
         subject: dict[str, str | int] = {"message_id": facts.message_id, "attempts": len(attempts)}
+        outcome, entry, reason = _said_of(facts.kind, outcome, reason)
         return self._seal(
             outcome,
             at,
-            f"notice.{outcome.suffix}",
+            entry,
             subject | _said(reason, deposited, settled_as),
             message_id=facts.message_id,
             case_reference=facts.case_reference,
@@ -150,6 +168,12 @@ class Issuer:
         return Issued(receipt_id=receipt_id, outcome=outcome, issued_at=at, data=data, entry=entry)
 
 
+def ending(kind: Kind, state: State) -> Outcome:
+    """Return what the final receipt says of a notice, or of a status, in a final state."""
+    outcome = Outcome(state.value)
+    return OF_STATUS[outcome] if kind is Kind.STATUS else outcome
+
+
 def reason(code: str, text: str | None = None, mailbox_code: str | None = None) -> Reason:
     """Return a reason of our own list; `text` where the code has no text of its own."""
     return Reason(
@@ -159,6 +183,18 @@ def reason(code: str, text: str | None = None, mailbox_code: str | None = None) 
         text=text or TEXTS[code],
         mailbox_code=mailbox_code,
     )
+
+
+def _said_of(
+    kind: Kind, outcome: Outcome, reason: Reason | None
+) -> tuple[Outcome, str, Reason | None]:
+    """Return what a receipt says of a notice, or a status, and the kind of its entry."""
+    if kind is Kind.NOTICE:
+        return outcome, f"notice.{outcome.suffix}", reason
+    of_status = OF_STATUS.get(outcome, outcome)
+    if reason is not None:
+        reason = replace(reason, text=STATUS_TEXTS.get(reason.code, NOT_SHOWN))
+    return of_status, f"status.{of_status.value.lower().removeprefix('status_')}", reason
 
 
 def _said(

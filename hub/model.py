@@ -1,11 +1,13 @@
 """What the hub speaks about: a notice, its documents, its mailbox, its state.
 
-Element names and limits: schemas/notice.xsd. All times are aware; all classes are frozen.
+Element names and limits: schemas/notice.xsd and status-update.xsd. All times are aware; all
+classes are frozen.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import ClassVar
 
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 SHA512 = "http://www.w3.org/2001/04/xmlenc#sha512"
@@ -36,6 +38,39 @@ class State(StrEnum):
 
 
 FINAL = frozenset({State.DEPOSITED, State.FAILED, State.UNRESOLVED})
+
+
+class Kind(StrEnum):
+    """What a procedure hands in: a notice, or the state of an application."""
+
+    NOTICE = "notice"
+    STATUS = "status"
+
+
+class Status(StrEnum):
+    """The state that an application is in, as a mailbox shows it."""
+
+    INITIATED = "INITIATED"
+    SUBMITTED = "SUBMITTED"
+    RECEIVED = "RECEIVED"
+    PROCESSING = "PROCESSING"
+    ACTION_REQUIRED = "ACTION_REQUIRED"
+    COMPLETED = "COMPLETED"
+
+    @property
+    def rank(self) -> int:
+        """How far it is, to compare by; it goes back and forth only within one rank."""
+        return _RANKS[self]
+
+
+_RANKS = {
+    Status.INITIATED: 0,
+    Status.SUBMITTED: 1,
+    Status.RECEIVED: 2,
+    Status.PROCESSING: 3,
+    Status.ACTION_REQUIRED: 3,
+    Status.COMPLETED: 4,
+}
 
 
 class LegalBasis(StrEnum):
@@ -125,6 +160,9 @@ class Document:
 class Notice:
     """A notice as a procedure hands it in; schemas/notice.xsd says each field's meaning."""
 
+    ROOT: ClassVar[str] = "Notice"
+    kind: ClassVar[Kind] = Kind.NOTICE
+
     message_id: str
     created_at: datetime
     author: Author
@@ -151,3 +189,38 @@ class Notice:
     def message_key(self) -> str:
         """The MessageID as it is compared: without case."""
         return self.message_id.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusUpdate:
+    """The state of an application; schemas/status-update.xsd says each field's meaning."""
+
+    ROOT: ClassVar[str] = "StatusUpdate"
+    kind: ClassVar[Kind] = Kind.STATUS
+    documents: ClassVar[tuple[Document, ...]] = ()
+
+    message_id: str
+    created_at: datetime
+    author: Author
+    mailbox: MailboxAddress
+    service: str
+    application_id: str
+    status: Status
+    case_reference: str | None = None
+    service_name: str | None = None
+    details: str | None = None
+    additional: str | None = None
+    reference: str | None = None
+    not_before: datetime | None = None
+    obsolete_after: datetime | None = None
+    test: bool = False
+    signed: bool = False
+
+    @property
+    def message_key(self) -> str:
+        """The MessageID as it is compared: without case."""
+        return self.message_id.lower()
+
+
+Submission = Notice | StatusUpdate
+"""What an envelope holds."""

@@ -16,6 +16,11 @@ from lxml import etree
 
 NAMESPACE = "urn:postfachdienst:envelope:1"
 XSD = "{http://www.w3.org/2001/XMLSchema}"
+# the root elements of envelopes, and the schema of each
+ENVELOPES = {
+    f"{{{NAMESPACE}}}Notice": "notice",
+    f"{{{NAMESPACE}}}StatusUpdate": "status-update",
+}
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,63}")
 _FIRST_SENTENCE = re.compile(r"(.*?)\.(?= [A-Z]|$)")

@@ -11,6 +11,7 @@ from hub.clock import Clock
 from hub.errors import HubError
 from hub.issuing import Issuer
 from hub.journal import Journal, Row, attempts, circuits, payloads, recovery, taking
+from hub.model import Notice
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
 from hub.vault import Vault
@@ -53,6 +54,8 @@ class Sealing:
             with self.journal.write() as tx:
                 circuits.hold_unreadable(tx, row, now)
             return
+        if not isinstance(kept, Notice):
+            raise TypeError("a status has no seal to wait for")
         plain = receipt.render_sealed_notice(
             kept,
             envelope=None,

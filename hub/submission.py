@@ -19,7 +19,7 @@ from hub.config import Config
 from hub.durable import Disk, open_folder, rename_new, write_all, write_new
 from hub.envelope import Limits
 from hub.errors import CannotCreate, DataInvalid, NoticeRefused, StorageFailed, UsageError
-from hub.model import Notice
+from hub.model import Submission
 from hub.spool.folders import names, owners
 from hub.spool.reading import PIECE, pieces
 
@@ -64,7 +64,7 @@ def submit(config: Config, file: Path, place: str, documents: tuple[Path, ...]) 
     return f"{stem}.xml"
 
 
-def _sources(notice: Notice, file: Path, documents: tuple[Path, ...]) -> dict[str, Path]:
+def _sources(notice: Submission, file: Path, documents: tuple[Path, ...]) -> dict[str, Path]:
     given = {document.name: document for document in documents}
     wanted = [one.reference for one in notice.documents if one.reference is not None]
     if strangers := sorted(set(given) - set(wanted)):

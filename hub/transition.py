@@ -23,7 +23,8 @@ from postfach_mailbox import (
     Unknown,
 )
 
-DEPOSIT, RECONCILE, PREPARE = "deposit", "reconcile", "prepare"
+DEPOSIT, RECONCILE, PREPARE, SET_STATUS = "deposit", "reconcile", "prepare", "set_status"
+SENT = (DEPOSIT, SET_STATUS)  # what may leave something at the mailbox
 PREPARED = "PREPARED"  # how an attempt of `prepare` ends that gave bytes: no outcome, no step
 CALLABLE = (State.SEALED, State.DEFERRED, State.PENDING, State.IN_DOUBT)
 
@@ -65,6 +66,8 @@ class Step:
 def operation(state: State, policy: Policy) -> str | None:
     """Return what may be called for a notice in `state`: deposit, reconcile, or nothing.
 
+    Of the state of an application, what is named `deposit` here is set_status.
+
     IN_DOUBT an IDEMPOTENT mailbox is sent the same notice again, a QUERYABLE one is asked; at one
     that is NEITHER a person decides, or what the mailbox sends back. PENDING is asked wherever
     there is something to ask; the same notice again could only bring the same answer.
@@ -77,6 +80,11 @@ def operation(state: State, policy: Policy) -> str | None:
         by_repeat = {Repeat.IDEMPOTENT: DEPOSIT, Repeat.QUERYABLE: RECONCILE}
         return by_repeat.get(policy.repeat)
     return None
+
+
+def stuck(policy: Policy) -> tuple[State, ...]:
+    """Return the states in doubt in which nothing is called: the deadline ends them."""
+    return tuple(state for state in CALLABLE if state.doubtful and not operation(state, policy))
 
 
 def workable(policy: Policy) -> tuple[State, ...]:

@@ -15,7 +15,9 @@ DOCUMENT = MINIMAL[MINIMAL.index("  <Document") : MINIMAL.index("</Notice>")]
 
 def read(text: str | bytes) -> Notice:
     data = text.encode() if isinstance(text, str) else text
-    return envelope.read(data, LIMITS)
+    found = envelope.read(data, LIMITS)
+    assert isinstance(found, Notice)
+    return found
 
 
 def take(text: str | bytes) -> None:

@@ -130,6 +130,8 @@ def main() -> None:
     """Write all examples."""
     data = (FOLDER / "notice-reference.xml").read_bytes()
     notice = envelope.read(data, envelope.Limits())
+    if not isinstance(notice, Notice):
+        raise TypeError("the example is no notice")
     documents = tuple(
         DocumentDigest(id=one.id, handed_in=one.digest, size=one.size) for one in notice.documents
     )

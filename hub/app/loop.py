@@ -164,9 +164,9 @@ class Loop:
         self._files.extend(done.handouts)
 
     def finished(self, finished: Finished) -> None:
-        """Announce final states; their receipts are written by `hand_out`."""
-        for message_id, state in finished.finals:
-            self.announce(f"final {message_id} {state}")
+        """Announce what is final; its receipts are written by `hand_out`."""
+        for message_id, outcome in finished.finals:
+            self.announce(f"final {message_id} {outcome}")
         self._files.extend(finished.handouts)
 
     def hand_out(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hub.config import Config
     from hub.journal import Row
 
+SENT = ("deposit", "set_status")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -54,11 +55,13 @@ def _status(config: "Config", message_id: str) -> list[dict[str, Any]]:
 
 def _print(one: dict[str, Any]) -> None:
     click.echo(f"{one['message_id']}  {one['tenant']}/{one['procedure']}  {one['state']}")
+    if one["status"]:
+        click.echo(f"  status    {one['status']} of application {one['application_id']}")
     click.echo(f"  mailbox   {one['mailbox']} ({one['scheme']}: {one['address']})")
     click.echo(f"  accepted  {moment(one['accepted_at'])}, tried until {moment(one['deadline'])}")
     for attempt in one["attempts"]:
         code = f" {attempt['code']}" if attempt["code"] else ""
-        called = "" if attempt["operation"] == "deposit" else f" {attempt['operation']}"
+        called = "" if attempt["operation"] in SENT else f" {attempt['operation']}"
         click.echo(
             f"  attempt {attempt['n']}  {moment(attempt['started_at'])}"
             f"{called}  {attempt['outcome'] or 'under way'}{code}"
@@ -109,9 +112,10 @@ def list_notices(
         show([_brief(row) for row in rows])
         return
     for row in rows:
+        status = f"  status {row.status}" if row.status else ""
         click.echo(
             f"{moment(row.accepted_at)}  {row.state:<10}  {row.tenant}/{row.procedure}"
-            f"  {row.mailbox}  {row.message_id}"
+            f"  {row.mailbox}  {row.message_id}{status}"
         )
     more = "; there may be more" if len(rows) == questions.LIST_LIMIT else ""
     click.echo(f"{counted(len(rows), 'notice')}{more}", err=True)
@@ -157,7 +161,8 @@ def _list_cases(
 
 def _brief(row: "Row") -> dict[str, object]:
     keys = ("message_id", "tenant", "procedure", "mailbox", "state", "accepted_at", "due_at")
-    return {key: getattr(row, key) for key in keys}
+    of_status = ("kind", "status", "application_id")
+    return {key: getattr(row, key) for key in (*keys, *of_status)}
 
 
 def _state(text: str) -> str:

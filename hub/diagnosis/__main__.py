@@ -32,12 +32,15 @@ _ATTRIBUTE = re.compile(
 )
 
 
-def diagnose(schema: xmlschema.XMLSchema10, data: bytes) -> Diagnosis | None:
+def diagnose(known: dict[str, xmlschema.XMLSchema10], data: bytes) -> Diagnosis | None:
     """Return the first thing that xmlschema finds; None if the envelope fits its schema.
 
+    known: the schemas by name, as `load` gives them
     data: an envelope that all layers before the schema have passed
     """
-    error = next(schema.iter_errors(schemas.parse(data)), None)
+    root = schemas.parse(data)
+    schema = known[schemas.ENVELOPES.get(str(root.tag), "notice")]
+    error = next(schema.iter_errors(root), None)
     if error is None:
         return None
     element: Any = error.elem  # lxml's, which xmlschema knows by its protocol only
@@ -65,18 +68,21 @@ def _rule(error: XMLSchemaValidationError) -> str:
     return ""
 
 
-def load() -> xmlschema.XMLSchema10:
-    """Return the schema of notices as xmlschema has it: local files only."""
-    return xmlschema.XMLSchema10(str(schemas.folder() / "notice.xsd"), allow="local")
+def load() -> dict[str, xmlschema.XMLSchema10]:
+    """Return the schemas of envelopes as xmlschema has them: local files only."""
+    return {
+        name: xmlschema.XMLSchema10(str(schemas.folder() / f"{name}.xsd"), allow="local")
+        for name in schemas.ENVELOPES.values()
+    }
 
 
 def serve(channel: socket.socket) -> None:
     """Answer envelopes until the hub closes the channel."""
-    schema = load()
+    known = load()
     channel.sendall(READY)
     with channel.makefile("rb") as incoming:
         while len(head := incoming.read(LENGTH)) == LENGTH:
-            found = diagnose(schema, incoming.read(int.from_bytes(head)))
+            found = diagnose(known, incoming.read(int.from_bytes(head)))
             answer = json.dumps(None if found is None else asdict(found)).encode()
             channel.sendall(len(answer).to_bytes(LENGTH) + answer)
 

@@ -33,6 +33,7 @@ from hub.journal.attempts import Lease, Term
 from hub.journal.handouts import Handout
 from hub.model import State
 from hub.parcel import Parcel
+from hub.receipt import Outcome
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
 from postfach_mailbox import Prepared
@@ -53,10 +54,10 @@ __all__ = [
 
 @dataclass(slots=True, kw_only=True)  # collected over one round
 class Finished:
-    """What a round made: receipts to write, final states to announce."""
+    """What a round made: receipts to write, and what the final ones say."""
 
     handouts: list[Handout] = field(default_factory=list)
-    finals: list[tuple[str, State]] = field(default_factory=list)
+    finals: list[tuple[str, Outcome]] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)  # `stopping` turns once

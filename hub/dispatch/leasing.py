@@ -14,10 +14,10 @@ from hub.errors import HubError
 from hub.issuing import Facts
 from hub.journal import Journal, Row, attempts, circuits, pauses, payloads
 from hub.journal.attempts import Lease
-from hub.model import State
+from hub.model import Kind, State
 from hub.parcel import Parcel
 from hub.telemetry import logger
-from hub.transition import DEPOSIT, RECONCILE, operation
+from hub.transition import DEPOSIT, RECONCILE, SET_STATUS, operation
 from hub.vault import Vault
 from postfach_mailbox.cipher import Damaged
 
@@ -104,6 +104,7 @@ class Leasing:
                     suspect=suspect,
                     limit=limit,
                     asked=[one for one in states if operation(one, line.policy) == RECONCILE],
+                    stuck=transition.stuck(line.policy),
                     on=(self.clock.boot_id, self.clock.elapsed()),
                     without=paused.tenants,
                 )
@@ -134,7 +135,9 @@ class Leasing:
     def _open(self, line: Line, row: Row, rows: Sequence[Row], tries: Sequence[Row]) -> _Due:
         called = operation(State(row.state), line.policy)
         made = None
-        if called == DEPOSIT:
+        if called == DEPOSIT and row.kind == Kind.STATUS:
+            made, called = parcel.unpack(row, rows, self.vault), SET_STATUS
+        elif called == DEPOSIT:
             made = preparing.without_old_bytes(line, parcel.unpack(row, rows, self.vault), tries)
             called = preparing.first_call(line, made)
         return _Due(

@@ -64,7 +64,7 @@ class Written:
 
     handouts: tuple[Handout, ...]
     opened: tuple[str, ...]
-    finals: tuple[tuple[str, State], ...]
+    finals: tuple[tuple[str, Event], ...]
     stale: int
     late: int
 
@@ -132,7 +132,7 @@ class _Commit:
     history: dict[int, list[Row]]
     waiting: set[int]
     opened: dict[str, str] = field(default_factory=dict)
-    finals: list[tuple[str, State]] = field(default_factory=list)
+    finals: list[tuple[str, Event]] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
     issued: list[handover.Receipt] = field(default_factory=list)
 
@@ -159,7 +159,9 @@ class _Commit:
         else:
             self.tx.record(notice_id, _entry(flight, outcome, ended))
         if ended.state.final:
-            self.finals.append((flight.facts.message_id, ended.state))
+            self.finals.append(
+                (flight.facts.message_id, issuing.ending(flight.facts.kind, ended.state))
+            )
 
     def keep_late(self, result: Result) -> bool:
         """Keep what a mailbox said too late, where it says what became; whether it is a case."""

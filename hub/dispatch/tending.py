@@ -28,6 +28,7 @@ from hub.journal import (
 )
 from hub.journal.handouts import Handout
 from hub.model import State
+from hub.receipt import Outcome
 from hub.telemetry import logger
 from hub.transition import DEPOSIT, PREPARE
 from hub.vault import Vault
@@ -120,7 +121,7 @@ class Tending:
         again = retry.due(now, line.waits, row.failures + 1, random.random())  # noqa: S311  # spreads
         return state, transition.not_in_the_air(again, state, line.policy, call_ends)
 
-    def expire(self) -> tuple[list[Handout], list[tuple[str, State]]]:
+    def expire(self) -> tuple[list[Handout], list[tuple[str, Outcome]]]:
         """End what passed its deadline: `failed`, in doubt `unresolved`. Raises SealUnavailable."""
         now = self.clock.now()
         with self.journal.read() as connection:
@@ -147,7 +148,7 @@ class Tending:
                 issued.append(_receipt(row, made))
                 steps.step(tx, row.id, state, None, now)
                 tx.record(row.id, made.entry)
-                finals.append((row.message_id, state))
+                finals.append((row.message_id, issuing.ending(facts.kind, state)))
             files = handover.hand_out(tx, issued)
         return files, finals
 

@@ -1,8 +1,8 @@
-"""An envelope's bytes become a Notice, or are refused with class, line, path and remedy.
+"""An envelope's bytes become a Notice or a StatusUpdate, or are refused: class, line, path, remedy.
 
-    bytes -> wellformed -> structure -> content -> Notice
+    bytes -> wellformed -> structure -> content -> Notice or StatusUpdate
              encoding      libxml2,     what the
-             forbidden     notice.xsd   schema
+             forbidden     its XSD      schema
              limits                     cannot say
 
 The layers speak in this order, so that each fault has one class. What needs more than the
@@ -17,7 +17,7 @@ from hub.envelope.attachments import check_digests, check_names, check_sizes
 from hub.envelope.limits import Limits
 from hub.envelope.structure import Explain
 from hub.errors import NoticeRefused, RefusalClass
-from hub.model import Notice
+from hub.model import Submission
 
 __all__ = [
     "Explain",
@@ -30,25 +30,25 @@ __all__ = [
 ]
 
 
-def read(data: bytes, limits: Limits, explain: Explain | None = None) -> Notice:
-    """Return the notice that the envelope holds. Raises NoticeRefused, and nothing else.
+def read(data: bytes, limits: Limits, explain: Explain | None = None) -> Submission:
+    """Return what the envelope holds. Raises NoticeRefused, and nothing else.
 
     data: the file as it was read, any bytes
     explain: gives detail to what the schema refuses (hub.diagnosis); None: none is given
     """
     lines = wellformed.check(data, limits.envelope)
     root = structure.tree(data, lines, explain)
-    notice = content.notice(root, lines)
-    attachments.check_limits(notice, limits)
-    return notice
+    submission = content.submission(root, lines)
+    attachments.check_limits(submission, limits)
+    return submission
 
 
-def check_tenant(notice: Notice, authors: tuple[str, ...]) -> None:
+def check_tenant(submission: Submission, authors: tuple[str, ...]) -> None:
     """Refuse an author that the procedure may not speak for. Raises NoticeRefused.
 
     authors: as configured, `<scheme>:<identifier>` or the identifier alone; compared exactly
     """
-    author = notice.author
+    author = submission.author
     full = f"{author.scheme}:{author.identifier}"
     if author.identifier in authors or (author.scheme is not None and full in authors):
         return
@@ -56,6 +56,6 @@ def check_tenant(notice: Notice, authors: tuple[str, ...]) -> None:
         RefusalClass.TENANT_VIOLATION,
         "9014",
         "the procedure may not speak for this author",
-        fix="Hand the notice in through the author's own procedure, or have the author added to it",
-        path="/Notice/Author",
+        fix="Hand it in through the author's own procedure, or have the author added to it",
+        path=f"/{submission.ROOT}/Author",
     )

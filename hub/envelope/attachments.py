@@ -13,7 +13,7 @@ import unicodedata
 
 from hub.envelope.limits import Limits
 from hub.errors import NoticeRefused, RefusalClass
-from hub.model import SHA256, Document, Notice
+from hub.model import SHA256, Document, Submission
 
 _LETTERS = ("L", "M", "N")  # Unicode categories: letters, marks, numbers
 _MARKS = frozenset(" ._-+()[]{},&'!@#=~%§€\N{EN DASH}")
@@ -59,7 +59,7 @@ _TYPES = {
 }
 
 
-def check_names(notice: Notice) -> None:
+def check_names(notice: Submission) -> None:
     """Refuse names that are no single plain file name, mislead, or occur twice.
 
     Raises NoticeRefused (AttachmentRejected). Two names are the same if a system that ignores
@@ -77,7 +77,7 @@ def check_names(notice: Notice) -> None:
             raise _rejected(notice, number, fault, "/@filename", "9052")
 
 
-def check_sizes(notice: Notice, limits: Limits) -> None:
+def check_sizes(notice: Submission, limits: Limits) -> None:
     """Refuse documents over the limits, and those in the envelope that are not as long as said.
 
     Raises NoticeRefused (LimitExceeded, AttachmentRejected). Files of the drop are measured when
@@ -89,7 +89,7 @@ def check_sizes(notice: Notice, limits: Limits) -> None:
             raise _rejected(notice, number, "the size is not that of the bytes", "/@size", "9022")
 
 
-def check_limits(notice: Notice, limits: Limits) -> None:
+def check_limits(notice: Submission, limits: Limits) -> None:
     """Refuse announced sizes over the limits. Raises NoticeRefused (LimitExceeded)."""
     for number, document in enumerate(notice.documents, 1):
         if document.size > limits.document:
@@ -99,7 +99,7 @@ def check_limits(notice: Notice, limits: Limits) -> None:
         raise _exceeded(f"the documents are larger than {limits.drop} bytes", "/Notice", None)
 
 
-def check_digests(notice: Notice) -> None:
+def check_digests(notice: Submission) -> None:
     """Refuse documents inside the envelope whose bytes have another digest.
 
     Raises NoticeRefused (AttachmentRejected). Files of the drop are hashed when they are read.
@@ -151,11 +151,11 @@ def _misleads(document: Document) -> str | None:
     return None
 
 
-def _path(notice: Notice, number: int) -> str:
+def _path(notice: Submission, number: int) -> str:
     return "/Notice/Document" + (f"[{number}]" if len(notice.documents) > 1 else "")
 
 
-def _rejected(notice: Notice, number: int, what: str, part: str, code: str) -> NoticeRefused:
+def _rejected(notice: Submission, number: int, what: str, part: str, code: str) -> NoticeRefused:
     return NoticeRefused(
         RefusalClass.ATTACHMENT_REJECTED,
         code,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from hub import schemas
-from hub.envelope.structure import invalid
+from hub.envelope.structure import invalid, schema_of
 from hub.errors import NoticeRefused
 from hub.model import (
     SHA256,
@@ -24,6 +24,9 @@ from hub.model import (
     MailboxAddress,
     Notice,
     Role,
+    Status,
+    StatusUpdate,
+    Submission,
 )
 
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
@@ -34,12 +37,64 @@ _BLANKS = " \t\r\n"
 _NOT_DOCUMENTS = (".xml", ".part", ".filepart", ".tmp")
 
 
-def notice(root: etree._Element, lines: tuple[int, ...]) -> Notice:
+def submission(root: etree._Element, lines: tuple[int, ...]) -> Submission:
     """Return what the envelope says. Raises NoticeRefused.
 
     lines: the line of each element in document order
     """
-    return _Reading(root, lines).notice()
+    read = _Reading(root, lines)
+    return _status(read) if root.tag == f"{_OURS}StatusUpdate" else _notice(read)
+
+
+def _notice(read: "_Reading") -> Notice:
+    """Return the notice. Raises NoticeRefused."""
+    scenario = read.children.get("BusinessScenario")
+    address = read.children.get("PostalAddress")
+    return Notice(
+        message_id=read.text("MessageID"),
+        created_at=read.instant(read.children["CreatedAt"]),
+        author=_author(read.children["Author"]),
+        mailbox=_mailbox(read.children["Mailbox"]),
+        service=read.text("Service"),
+        message_type=_code(read.children["MessageType"]),
+        subject=read.text("Subject"),
+        legal_basis=LegalBasis(read.text("LegalBasis")),
+        assurance_level=AssuranceLevel(read.text("AssuranceLevel")),
+        documents=read.documents(),
+        case_reference=read.optional("CaseReference"),
+        in_reply_to=read.optional("InReplyTo"),
+        business_scenario=None if scenario is None else _code(scenario),
+        text=read.optional("Text"),
+        mailbox_use_excluded=read.optional("MailboxUse") == "excluded",
+        application_id=read.optional("ApplicationID"),
+        not_before=read.optional_instant("NotBefore"),
+        obsolete_after=read.optional_instant("ObsoleteAfter"),
+        postal_address=() if address is None else tuple(line.text or "" for line in address),
+        test=read.test(),
+        signed=read.signed(),
+    )
+
+
+def _status(read: "_Reading") -> StatusUpdate:
+    """Return the state of an application. Raises NoticeRefused."""
+    return StatusUpdate(
+        message_id=read.text("MessageID"),
+        created_at=read.instant(read.children["CreatedAt"]),
+        author=_author(read.children["Author"]),
+        mailbox=_mailbox(read.children["Mailbox"]),
+        service=read.text("Service"),
+        application_id=read.text("ApplicationID"),
+        status=Status(read.text("Status")),
+        case_reference=read.optional("CaseReference"),
+        service_name=read.optional("ServiceName"),
+        details=read.optional("StatusDetails"),
+        additional=read.optional("AdditionalInformation"),
+        reference=read.optional("Reference"),
+        not_before=read.optional_instant("NotBefore"),
+        obsolete_after=read.optional_instant("ObsoleteAfter"),
+        test=read.test(),
+        signed=read.signed(),
+    )
 
 
 class _Reading:
@@ -51,33 +106,9 @@ class _Reading:
         # Only Document occurs more than once; documents() looks for these itself.
         self.children = {str(child.tag).removeprefix(_OURS): child for child in root}
 
-    def notice(self) -> Notice:
-        """Return the notice. Raises NoticeRefused."""
-        scenario = self.children.get("BusinessScenario")
-        address = self.children.get("PostalAddress")
-        return Notice(
-            message_id=self.text("MessageID"),
-            created_at=self.instant(self.children["CreatedAt"]),
-            author=_author(self.children["Author"]),
-            mailbox=_mailbox(self.children["Mailbox"]),
-            service=self.text("Service"),
-            message_type=_code(self.children["MessageType"]),
-            subject=self.text("Subject"),
-            legal_basis=LegalBasis(self.text("LegalBasis")),
-            assurance_level=AssuranceLevel(self.text("AssuranceLevel")),
-            documents=self.documents(),
-            case_reference=self.optional("CaseReference"),
-            in_reply_to=self.optional("InReplyTo"),
-            business_scenario=None if scenario is None else _code(scenario),
-            text=self.optional("Text"),
-            mailbox_use_excluded=self.optional("MailboxUse") == "excluded",
-            application_id=self.optional("ApplicationID"),
-            not_before=self.optional_instant("NotBefore"),
-            obsolete_after=self.optional_instant("ObsoleteAfter"),
-            postal_address=() if address is None else tuple(line.text or "" for line in address),
-            test=(self.optional("TestNotice") or "").strip(_BLANKS) in ("true", "1"),
-            signed=self.signed(),
-        )
+    def test(self) -> bool:
+        """Return whether it is for trying out."""
+        return (self.optional("TestNotice") or "").strip(_BLANKS) in ("true", "1")
 
     def refuse(self, element: etree._Element, what: str, attribute: str = "") -> NoticeRefused:
         """Return the refusal of an element, or of its attribute."""
@@ -100,7 +131,7 @@ class _Reading:
         try:
             return datetime.fromisoformat((element.text or "").strip(_BLANKS)).astimezone(UTC)
         except (ValueError, OverflowError):  # OverflowError: year 1 or 9999 and a far zone
-            expected = schemas.expectations("notice")["CreatedAt"]
+            expected = schemas.expectations(schema_of(self.root))["CreatedAt"]
             what = f"the value does not fit; expected: {expected}"
             raise self.refuse(element, what) from None
 
@@ -115,7 +146,7 @@ class _Reading:
         The schema lets any element of the signature's namespace stand last; only one is meant.
         """
         last = self.root[-1]
-        if last.tag == f"{_OURS}Document":
+        if str(last.tag).startswith(_OURS):
             return False
         if last.tag != SIGNATURE:
             raise self.refuse(last, "the element is not expected here; expected: ds:Signature")

@@ -1,4 +1,6 @@
-"""The schema's layer: bytes that passed the layers before become a tree that fits notice.xsd.
+"""The schema's layer: bytes that passed the layers before become a tree that fits its schema.
+
+The root element says which: notice.xsd, or status-update.xsd.
 
 libxml2 gives the verdict. Its messages hold values, so the text of a refusal is made here, from
 the kind of the error and from the schema's own words; `explain` (hub.diagnosis) may add detail.
@@ -25,7 +27,7 @@ _OURS = re.compile(r"\{" + re.escape(schemas.NAMESPACE) + r"\}([A-Za-z]+)")
 
 # What libxml2 found, by the name of its error; anything else is a value that does not fit.
 _FINDINGS = {
-    "SCHEMAV_CVC_ELT_1": "the root element is not that of a notice",
+    "SCHEMAV_CVC_ELT_1": "the root element is not that of an envelope",
     "SCHEMAV_CVC_COMPLEX_TYPE_3_2_1": "the attribute is not known here",
     "SCHEMAV_CVC_COMPLEX_TYPE_3_2_2": "the attribute is not known here",
     "SCHEMAV_CVC_COMPLEX_TYPE_4": "the attribute is missing",
@@ -56,10 +58,14 @@ def tree(data: bytes, lines: Sequence[int], explain: Explain | None) -> etree._E
             line=error.lineno or None,
         ) from None
     _refuse_instance_attributes(root, lines)
-    schema = schemas.schema("notice")
-    if not schema.validate(root):
-        raise _refusal(schema, root, lines, data, explain)
+    if not schemas.schema(schema_of(root)).validate(root):
+        raise _refusal(root, lines, data, explain)
     return root
+
+
+def schema_of(root: etree._Element) -> str:
+    """Return the name of the schema that an envelope is held against."""
+    return schemas.ENVELOPES.get(str(root.tag), "notice")
 
 
 def invalid(what: str, line: int | None, path: str) -> NoticeRefused:
@@ -77,7 +83,6 @@ def _refuse_instance_attributes(root: etree._Element, lines: Sequence[int]) -> N
 
 
 def _refusal(
-    schema: etree.XMLSchema,
     root: etree._Element,
     lines: Sequence[int],
     data: bytes,
@@ -89,6 +94,7 @@ def _refusal(
     # several stand on one line or beyond line 65535.
     for number, element in enumerate(elements, 1):
         element.sourceline = number  # type: ignore[assignment]  # the stub has no type for it
+    schema = schemas.schema(schema_of(root))
     schema.validate(root)
     error: etree._LogEntry = cast("list[Any]", schema.error_log)[0]  # the stub knows no items
     index = min(max(error.line, 1), len(elements)) - 1
@@ -96,7 +102,7 @@ def _refusal(
     path, attribute = schemas.path_of(element), _attribute(error)
     if attribute:
         path += f"/@{attribute}"
-    what = _finding(error) + _expected(error, element, attribute)
+    what = _finding(error) + _expected(error, element, attribute, schema_of(root))
     diagnosis = explain(data) if explain else None
     # Detail counts only if it speaks of the same place, and says more.
     if diagnosis is not None and diagnosis.path == path and diagnosis.expected:
@@ -123,13 +129,15 @@ def _finding(error: etree._LogEntry) -> str:
     return _FINDINGS.get(error.type_name, "the value does not fit")
 
 
-def _expected(error: etree._LogEntry, element: etree._Element, attribute: str | None) -> str:
+def _expected(
+    error: etree._LogEntry, element: etree._Element, attribute: str | None, schema: str
+) -> str:
     """Return what should be there: names or words of the schema, never of the envelope."""
-    known = schemas.expectations("notice")
+    known = schemas.expectations(schema)
     if error.type_name in _PLAIN:
         return ""
     if error.type_name == "SCHEMAV_CVC_ELT_1":
-        return f"; expected: Notice in the namespace {schemas.NAMESPACE}"
+        return f"; expected: Notice or StatusUpdate in the namespace {schemas.NAMESPACE}"
     if error.type_name == "SCHEMAV_ELEMENT_CONTENT":
         # The list is the message's end; before it stand names that the sender chose.
         listed = error.message.rpartition("Expected is")

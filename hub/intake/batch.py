@@ -15,6 +15,7 @@ from hub.intake.layers import Layers, references
 from hub.intake.preparing import Preparer, Sealed
 from hub.intake.settling import Settling
 from hub.journal import taking
+from hub.model import Kind
 from hub.segment import Segment, sync_together
 from hub.telemetry import logger
 from postfach_mailbox import Capabilities
@@ -107,7 +108,7 @@ class Taker:
         for opened in found.opened:
             notice = known.get(opened.identity)
             same = (opened.work.spool.procedure, opened.envelope_sha256)
-            checked = self.checks.concern(opened.work.spool.tenant)
+            checked = _may_hold_harm(opened) and self.checks.concern(opened.work.spool.tenant)
             if notice and (notice.procedure, notice.envelope_sha256) == same:
                 _take_along(opened)
                 found.repeats.append(Repeat(opened=opened, notice_id=notice.id))
@@ -182,6 +183,11 @@ class Taker:
             logger().error("drop failed", claim=work.claim.id, exc_info=error)
             counted = Work(spool=work.spool, claim=work.spool.count_try(work.claim))
             found.failed.append(counted)
+
+
+def _may_hold_harm(opened: Opened) -> bool:
+    """Whether checks look at it: a status has no document, and its texts are a few words."""
+    return opened.notice.kind is Kind.NOTICE
 
 
 def _take_along(opened: Opened) -> None:

@@ -18,10 +18,11 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from hub import parcel
+from hub import parcel, telling
 from hub.attendant import Attendant
 from hub.errors import NoticeRefused, RefusalClass, StorageFailed
 from hub.intake.drops import Acceptable, Checked, Refusal, Work
+from hub.model import Notice
 from hub.telemetry import logger
 from hub.vault import Damaged, Segment, Vault
 from postfach_mailbox import Objected, Passed
@@ -214,9 +215,12 @@ class Checks:
 
 
 def _payload(drop: Acceptable) -> CheckPayload:
+    notice = drop.opened.notice
+    if not isinstance(notice, Notice):
+        raise TypeError("checks look at notices only")
     return CheckPayload(
-        notice=parcel.notice_data(
-            drop.opened.notice,
+        notice=telling.notice_data(
+            notice,
             scheme=drop.scheme,
             address=drop.address,
             documents=drop.documents,

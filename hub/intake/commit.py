@@ -7,16 +7,18 @@ once, its first attempt with its lease; so the call may leave right after the co
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from hub.config import Config
+from hub.evidence import stamp
 from hub.intake import rows
 from hub.intake.drops import Refusal, Repeat, Work
 from hub.intake.preparing import Sealed
 from hub.issuing import Issuer
-from hub.journal import Journal, Transaction, attempts, handouts, pauses, taking
+from hub.journal import Journal, Transaction, applications, attempts, handouts, pauses, taking
 from hub.journal.attempts import Lease, Term
 from hub.journal.handouts import Handout
-from hub.model import State
+from hub.model import State, Status
 from hub.parcel import Parcel
 from hub.receipt import Outcome
 from hub.transition import DEPOSIT
@@ -69,10 +71,11 @@ class Committer:
         with self.journal.write() as tx:
             commit = _Commit(by=self, tx=tx, now=now)
             fresh, repeated, conflicts = _sort(tx, sealed)
-            commit.take(fresh)
+            forward, backwards = _in_order(tx, fresh)
+            commit.take(forward)
             for repeat in (*repeats, *repeated):
                 commit.repeat(repeat)
-            commit.refuse([*refusals, *conflicts])
+            commit.refuse([*refusals, *conflicts, *backwards])
         return commit.done
 
 
@@ -99,6 +102,41 @@ def _sort(
         else:
             conflicts.append(rows.conflict(one.drop))
     return list(fresh.values()), repeats, conflicts
+
+
+def _in_order(tx: Transaction, fresh: Sequence[Sealed]) -> tuple[list[Sealed], list[Refusal]]:
+    """Tell states that go forward from those that go back; true by the write lock, as in `_sort`.
+
+    Of a batch they are taken in the order of their time: it has no other that means something.
+    """
+    states = [
+        (one.row.status_at, Status(one.row.status), one)
+        for one in fresh
+        if one.row.status is not None and one.row.status_at is not None
+    ]
+    taken, refusals = [one for one in fresh if one.row.status is None], []
+    newest: dict[tuple[str, str, str], tuple[Status, datetime] | None] = {}
+    for at, status, one in sorted(states, key=itemgetter(0)):
+        of = (one.row.tenant, one.row.mailbox, one.row.application_id or "")
+        if of not in newest:
+            newest[of] = applications.newest(tx.connection, *of)
+        if why := _backwards(status, at, newest[of]):
+            refusals.append(rows.backwards(one.drop, why))
+        else:
+            newest[of] = status, at
+            taken.append(one)
+    return taken, refusals
+
+
+def _backwards(status: Status, at: datetime, newest: tuple[Status, datetime] | None) -> str | None:
+    if newest is None:
+        return None
+    before, then = newest
+    if at <= then:
+        return f"not later than the newest state of this application, {before} at {stamp(then)}"
+    if status.rank < before.rank:
+        return f"goes back: the newest state of this application is {before}"
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from hub.errors import NoticeRefused, StorageFailed
-from hub.model import Notice
+from hub.model import Submission
 from hub.spool import Claim, Spool
 from hub.telemetry import logger
 from hub.vault import Extent, Segment
@@ -36,10 +36,13 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """The envelope was read and is a notice; its documents are not looked at yet."""
+    """The envelope was read; its documents are not looked at yet.
+
+    notice: what it holds, or the state of an application
+    """
 
     work: Work
-    notice: Notice
+    notice: Submission
     envelope: bytes
     envelope_sha256: str
 

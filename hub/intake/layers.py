@@ -65,7 +65,7 @@ class Layers:
         try:
             envelope.check_tenant(opened.notice, procedure.authors)
             if opened.notice.signed:
-                raise _signed()
+                raise _signed(opened.notice.ROOT)
             envelope.check_names(opened.notice)
             envelope.check_sizes(opened.notice, self.limits)
             envelope.check_digests(opened.notice)
@@ -201,13 +201,13 @@ def _rejected(what: str, path: str, line: int | None) -> NoticeRefused:
     )
 
 
-def _signed() -> NoticeRefused:
+def _signed(root: str) -> NoticeRefused:
     return NoticeRefused(
         RefusalClass.SIGNATURE_INVALID,
         "9052",
         "the hub does not verify signatures of procedures yet",
-        fix="Hand the notice in without ds:Signature; the hub seals it",
-        path="/Notice/Signature",
+        fix="Hand it in without ds:Signature; the hub seals it",
+        path=f"/{root}/Signature",
     )
 
 

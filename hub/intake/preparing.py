@@ -1,5 +1,7 @@
 """An acceptable drop becomes rows: sealed, its content and seal encrypted, its first state set.
 
+The state of an application is no document, so it has no seal of its own: its receipts have.
+
 PDFs that are to be sealed will be sealed here, before the notice's own seal, which names both
 digests of such a document (`DocumentDigest.deposited`); every attempt then sends those bytes.
 """
@@ -12,8 +14,8 @@ from hub.config import Config
 from hub.intake.drops import Acceptable
 from hub.issuing import Facts, Issuer
 from hub.journal import circuits, taking
-from hub.model import State
-from hub.parcel import Parcel
+from hub.model import Notice, State, StatusUpdate
+from hub.parcel import Parcel, SealedNotice
 from hub.receipt import DocumentDigest
 from hub.seal import SealUnavailable
 from hub.vault import Extent, Segment, Vault
@@ -41,6 +43,8 @@ class Preparer:
     def seal(self, drop: Acceptable, segment: Segment, now: datetime) -> Sealed:
         """Seal an acceptable drop, and make its rows. Raises StorageFailed."""
         notice, facts = drop.opened.notice, _facts(drop, now)
+        if isinstance(notice, StatusUpdate):
+            return self._status(drop, segment, now)
         pairs = zip(notice.documents, drop.documents, strict=True)
         payloads = [
             parcel.extent_row(parcel.DOCUMENT, n, extent, one.id)
@@ -48,7 +52,7 @@ class Preparer:
         ]
         kept = parcel.content(notice, drop.documents)
         payloads.append(self._stored(drop, segment, parcel.CONTENT, kept)[0])
-        made, sealed = None, self._sealed(drop, facts.documents, now)
+        made, sealed = None, self._sealed(drop, notice, facts.documents, now)
         if sealed is not None:
             row, extent = self._stored(drop, segment, parcel.SEALED, sealed)
             payloads.append(row)
@@ -58,9 +62,7 @@ class Preparer:
                 key=drop.key,
                 notice=notice,
                 documents=drop.documents,
-                sealed=extent or sealed,
-                sealed_sha256=row.sha256,
-                sealed_size=row.size,
+                sealed=SealedNotice(source=extent or sealed, sha256=row.sha256, size=row.size),
             )
         state = _first_state(sealed=sealed is not None, told=drop.told)
         return Sealed(
@@ -71,12 +73,27 @@ class Preparer:
             facts=facts,
         )
 
+    def _status(self, drop: Acceptable, segment: Segment, now: datetime) -> Sealed:
+        """Return the rows of a status; the lease that follows sends it, in its turn."""
+        kept = parcel.content(drop.opened.notice, ())
+        return Sealed(
+            drop=drop,
+            row=self._row(drop, _first_state(sealed=True, told=drop.told), now),
+            payloads=(self._stored(drop, segment, parcel.CONTENT, kept)[0],),
+            parcel=None,
+            facts=_facts(drop, now),
+        )
+
     def _sealed(
-        self, drop: Acceptable, digests: tuple[DocumentDigest, ...], now: datetime
+        self,
+        drop: Acceptable,
+        notice: Notice,
+        digests: tuple[DocumentDigest, ...],
+        now: datetime,
     ) -> bytes | None:
         opened = drop.opened
         plain = receipt.render_sealed_notice(
-            opened.notice,
+            notice,
             envelope=opened.envelope,
             envelope_sha256=opened.envelope_sha256,
             documents=digests,
@@ -98,6 +115,7 @@ class Preparer:
         starts = max(now, notice.not_before or now)
         held = state is State.HELD
         give_up = self.config.retry_of(drop.mailbox).give_up
+        update = notice if isinstance(notice, StatusUpdate) else None
         return taking.NewNotice(
             tenant=opened.work.spool.tenant,
             procedure=opened.work.spool.procedure,
@@ -120,6 +138,10 @@ class Preparer:
             due_at=None if held else starts,
             deadline=retry.deadline(starts, give_up, notice.obsolete_after),
             key_wrapped=self.vault.wrap(drop.key, drop.delivery_key.encode("ascii")),
+            kind=notice.kind.value,
+            application_id=update.application_id.lower() if update else None,
+            status=update.status.value if update else None,
+            status_at=update.created_at if update else None,
         )
 
 
@@ -135,6 +157,7 @@ def _facts(drop: Acceptable, now: datetime) -> Facts:
             for one, extent in zip(notice.documents, drop.documents, strict=True)
         ),
         accepted_at=now,
+        kind=notice.kind,
     )
 
 

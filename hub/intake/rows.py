@@ -61,7 +61,9 @@ def taken_entry(one: Sealed, now: datetime) -> evidence.Entry:
     }
     for n, document in enumerate(one.facts.documents):
         subject[f"document_{n}_sha256"] = document.handed_in
-    return evidence.Entry(kind="notice.taken", at=now, subject=subject)
+    if one.row.status is not None:
+        subject["status"] = one.row.status
+    return evidence.Entry(kind=f"{one.row.kind}.taken", at=now, subject=subject)
 
 
 def taken_drop(one: Sealed, notice_id: int, now: datetime) -> taking.NewDrop:
@@ -114,8 +116,25 @@ def conflict(drop: Acceptable) -> Refusal:
         error=NoticeRefused(
             RefusalClass.DUPLICATE_CONFLICT,
             "9024",
-            "the MessageID was used before for another notice",
-            fix="Give each notice a MessageID of its own; the first notice goes on unharmed",
-            path="/Notice/MessageID",
+            "the MessageID was used before for other content",
+            fix="Give each a MessageID of its own; what was handed in first goes on unharmed",
+            path=f"/{opened.notice.ROOT}/MessageID",
+        ),
+    )
+
+
+def backwards(drop: Acceptable, why: str) -> Refusal:
+    """Return the refusal of a status that is older than what was handed in, or ranked below it."""
+    opened = drop.opened
+    return Refusal(
+        work=opened.work,
+        envelope_sha256=opened.envelope_sha256,
+        message_id=opened.notice.message_id,
+        error=NoticeRefused(
+            RefusalClass.MAILBOX_REFUSED,
+            "9022",
+            why,
+            fix="Hand in what the application is in now, with the time at which it came there",
+            path="/StatusUpdate/Status",
         ),
     )

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction
+from hub.journal import Transaction, applications
 from hub.journal.tables import Row, attempt, notice
 from hub.model import State
-from hub.transition import DEPOSIT
+from hub.transition import DEPOSIT, SENT
 
 CALLABLE = ("SEALED", "DEFERRED", "PENDING", "IN_DOUBT")
 _open = sa.text("open = 1")  # literally, or SQLite does not use the partial index
@@ -60,13 +60,15 @@ def due(
     by: datetime,
     suspect: bool,
     limit: int,
-    asked: Iterable[State],
+    asked: Collection[State],
+    stuck: Collection[State],
     on: tuple[str, float],
     without: Collection[str] = (),
 ) -> Sequence[Row]:
     """Return notices of a mailbox that are due and in nobody's work, longest due first.
 
     states: those in which something may be called there, asked: in which that is a question
+    stuck: those in which nothing is, so that no later state of an application waits for one
     by: when they are due at the latest; suspect: what a crash left, or the others
     on: this boot, and now on the clock that no one sets; without: tenants whose notices wait
     """
@@ -81,6 +83,7 @@ def due(
             notice.c.suspect.is_(suspect),
             notice.c.lease_owner.is_(None),
             sa.or_(notice.c.state.not_in([state.value for state in asked]), _not_in_the_air(*on)),
+            applications.in_turn(stuck, asked, on),
             *([notice.c.tenant.not_in(without)] if without else []),
         )
         .order_by(notice.c.due_at)
@@ -253,7 +256,7 @@ def history(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, l
 
 def deposits(rows: Iterable[Row]) -> int:
     """Return how often a deposit of a notice was begun, by its attempts."""
-    return sum(row.operation == DEPOSIT for row in rows)
+    return sum(row.operation in SENT for row in rows)
 
 
 def reference(rows: Iterable[Row]) -> str | None:
@@ -264,5 +267,5 @@ def reference(rows: Iterable[Row]) -> str | None:
     """
     known: str | None = None
     for row in rows:
-        known = row.reference if row.operation == DEPOSIT else row.reference or known
+        known = row.reference if row.operation in SENT else row.reference or known
     return known

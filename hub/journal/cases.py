@@ -7,6 +7,7 @@
 
 A notice held for a mailbox that is configured is no case: that mailbox is to be mended, and then
 all of them go on (`hub doctor`).
+The state of an application in doubt is none either: its deadline ends it, or a later one is shown.
 """
 
 from collections.abc import Collection, Iterator
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from hub.journal import questions
 from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_MAILBOX, HELD_BY_PAYLOAD
 from hub.journal.tables import Row, late, notice
-from hub.model import State
+from hub.model import Kind, State
 from hub.transition import operation
 
 IN_DOUBT, HELD, UNRESOLVED, LATE = "in-doubt", "held", "unresolved", "late"
@@ -28,6 +29,7 @@ PUT_BACK = "put the mailbox back into hub.toml, then: hub retry MESSAGE_ID; or h
 GONE = "put the mailbox back into hub.toml; or hub settle MESSAGE_ID --as failed --reason ..."
 BY_MAILBOX = (HELD_BY_MAILBOX, HELD_BY_CAPABILITIES)
 _open = sa.text("open = 1")  # literally, or SQLite does not use the partial indexes
+_no_status = notice.c.kind != Kind.STATUS.value
 _unsettled = sa.text("state = 'UNRESOLVED' AND settled_at IS NULL")
 
 
@@ -59,7 +61,9 @@ def cases(connection: sa.Connection, configured: Collection[str]) -> list[Case]:
 def _doubtful(connection: sa.Connection, configured: Collection[str]) -> Iterator[Case]:
     policies = {}
     for row in connection.execute(
-        sa.select(notice).where(_open, notice.c.state.in_([State.PENDING, State.IN_DOUBT]))
+        sa.select(notice).where(
+            _open, _no_status, notice.c.state.in_([State.PENDING, State.IN_DOUBT])
+        )
     ):
         if row.mailbox not in policies:
             policies[row.mailbox] = questions.policy(connection, row.mailbox)
@@ -93,7 +97,7 @@ def _held(connection: sa.Connection, configured: Collection[str]) -> Iterator[Ca
 
 
 def _unresolved(connection: sa.Connection) -> Iterator[Case]:
-    for row in connection.execute(sa.select(notice).where(_unsettled)):
+    for row in connection.execute(sa.select(notice).where(_unsettled, _no_status)):
         why = "its deadline came while nobody could tell whether it is deposited"
         yield Case(row=row, kind=UNRESOLVED, since=row.final_at, why=why, fix=LOOK)
 

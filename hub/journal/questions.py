@@ -9,10 +9,10 @@ import sqlalchemy as sa
 
 from hub import transition
 from hub.errors import DataInvalid
-from hub.journal import database, pauses
+from hub.journal import applications, database, pauses
 from hub.journal.attempts import history
 from hub.journal.tables import Row, chain, handout, late, mailbox, notice, receipt
-from hub.model import State
+from hub.model import Kind, State
 from hub.transition import RECONCILE, Policy
 from postfach_mailbox import Capabilities
 
@@ -51,6 +51,7 @@ def story(connection: sa.Connection, row: Row) -> dict[str, Any]:
     stops = _stops(connection, row)
     return (
         {key: getattr(row, key) for key in (*keys, *times)}
+        | {"kind": row.kind, "application_id": row.application_id, "status": row.status}
         | {"held_reason": row.held_reason, "settled_as": row.settled_as, "attempts": attempts}
         | {"late": _late(connection, row.id), "receipts": _receipts(connection, row.id)}
         | {"stops": stops, "next": _next(connection, row, stopped=bool(stops))}
@@ -104,7 +105,7 @@ def _receipts(connection: sa.Connection, notice_id: int) -> list[dict[str, Any]]
 
 def _next(connection: sa.Connection, row: Row, *, stopped: bool) -> str:
     state = State(row.state)
-    if state is State.UNRESOLVED and row.settled_at is None:
+    if state is State.UNRESOLVED and row.settled_at is None and row.kind == Kind.NOTICE:
         return "a person decides: hub settle"
     if state.final:
         return "nothing: this state is final"
@@ -121,6 +122,8 @@ def _next(connection: sa.Connection, row: Row, *, stopped: bool) -> str:
     if stopped:
         return "goes on when what stops it has ended; its deadline moves by the time lost"
     called = transition.operation(state, policy(connection, row.mailbox))
+    if applications.waits(connection, row):
+        return "waits until an earlier state of this application is shown, or given up"
     if row.due_at is None or called is None:
         at = _moment(row.deadline)
         return f"a person or the mailbox says what became of it; unresolved at {at}"

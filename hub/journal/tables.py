@@ -5,33 +5,14 @@ sets (hub.clock), valid in one boot. Payload is in no table in clear: `payload.b
 ciphertext under the notice's key, and erasing a notice sets its `key_wrapped` to nothing.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from hub.journal.utctime import UtcTime
+
 Row = sa.Row[Any]
 metadata = sa.MetaData()
-
-
-class UtcTime(sa.TypeDecorator[datetime]):
-    """An aware time as `2026-02-03T10:00:00.000000Z`."""
-
-    impl = sa.String(27)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, _dialect: Any) -> str | None:
-        """Return the text that is stored. Raises ValueError for a time without zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without zone cannot be stored")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-    def process_result_value(self, value: str | None, _dialect: Any) -> datetime | None:
-        """Return the stored time, aware."""
-        return None if value is None else datetime.fromisoformat(value)
-
 
 meta = sa.Table(
     "meta",
@@ -98,6 +79,9 @@ notice = sa.Table(
     sa.Column("erased_at", UtcTime),
     sa.Column("settled_at", UtcTime),
     sa.Column("settled_as", sa.String),  # deposited, failed: what a person decided
+    sa.Column("kind", sa.String, nullable=False, default="notice"),  # or status, which has:
+    *(sa.Column(name, sa.String) for name in ("application_id", "status")),
+    sa.Column("status_at", UtcTime),
     sa.UniqueConstraint("tenant", "message_key"),
     sa.CheckConstraint(
         "open = (state NOT IN ('DEPOSITED', 'FAILED', 'UNRESOLVED'))", name="open_is_not_final"

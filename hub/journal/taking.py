@@ -13,13 +13,17 @@ import sqlalchemy as sa
 
 from hub.journal import Transaction
 from hub.journal.tables import drop, notice, payload
+from hub.model import Kind
 
 TAKEN, REPEATED, REFUSED, STUCK = "taken", "repeated", "refused", "stuck"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
-    """A notice's row as intake makes it; the names are the table's."""
+    """A notice's row as intake makes it; the names are the table's.
+
+    kind: notice, or status, which alone has application_id, status and status_at
+    """
 
     tenant: str
     procedure: str
@@ -42,6 +46,10 @@ class NewNotice:
     due_at: datetime | None
     deadline: datetime
     key_wrapped: bytes
+    kind: str = Kind.NOTICE.value
+    application_id: str | None = None
+    status: str | None = None
+    status_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

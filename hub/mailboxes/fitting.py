@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from hub.errors import HubError, NoticeRefused, RefusalClass
-from hub.model import AssuranceLevel, MailboxAddress, Notice
+from hub.model import AssuranceLevel, MailboxAddress, Notice, StatusUpdate, Submission
 from postfach_mailbox.capabilities import Capabilities
 
 INVALID_COMBINATION, TOO_LARGE, PROFILE_VIOLATED, UNKNOWN_ID = "9022", "9023", "9052", "9070"
@@ -92,23 +92,20 @@ def _schemes(
 
 
 def check(
-    notice: Notice, capabilities: Capabilities | None, *, sandbox: bool, now: datetime
+    notice: Submission, capabilities: Capabilities | None, *, sandbox: bool, now: datetime
 ) -> None:
-    """Raise NoticeRefused where the notice may not, or cannot, go to this mailbox.
+    """Raise NoticeRefused where a notice, or a status, may not, or cannot, go to this mailbox.
 
     capabilities: None where the mailbox never told them: only what does not need them is checked,
         and the rest when they come
     sandbox: whether the mailbox is marked so; test notices go there, and nothing else
     now: aware; against it `NotBefore` and `ObsoleteAfter` are read
     """
-    _check_use(notice, sandbox=sandbox, now=now)
-    if capabilities is not None:
-        _check_promises(notice, capabilities)
-        _check_lengths(notice, capabilities)
-        _check_documents(notice, capabilities)
-
-
-def _check_use(notice: Notice, *, sandbox: bool, now: datetime) -> None:
+    _check_time(notice, sandbox=sandbox, now=now)
+    if isinstance(notice, StatusUpdate):
+        if capabilities is not None:
+            _check_status(notice, capabilities)
+        return
     if notice.mailbox_use_excluded:
         raise _refused(
             PROFILE_VIOLATED,
@@ -116,13 +113,20 @@ def _check_use(notice: Notice, *, sandbox: bool, now: datetime) -> None:
             "Deliver it another way",
             "/Notice/MailboxUse",
         )
+    if capabilities is not None:
+        _check_promises(notice, capabilities)
+        _check_lengths(notice, capabilities)
+        _check_documents(notice, capabilities)
+
+
+def _check_time(notice: Submission, *, sandbox: bool, now: datetime) -> None:
     if notice.test != sandbox:
         kind = ("a test notice", "a real one") if notice.test else ("a real notice", "a sandbox")
         raise _refused(
             PROFILE_VIOLATED,
             f"{kind[0]} for {kind[1]} mailbox" if notice.test else f"{kind[0]} for {kind[1]}",
             "Test notices go only to mailboxes marked `sandbox = true`, real ones to the others",
-            "/Notice/TestNotice" if notice.test else "/Notice/Mailbox",
+            f"/{notice.ROOT}/{'TestNotice' if notice.test else 'Mailbox'}",
         )
     end = notice.obsolete_after
     if end is not None and end <= now:
@@ -130,15 +134,29 @@ def _check_use(notice: Notice, *, sandbox: bool, now: datetime) -> None:
             INVALID_COMBINATION,
             "ObsoleteAfter is past",
             "Hand it in earlier, or give a later end",
-            "/Notice/ObsoleteAfter",
+            f"/{notice.ROOT}/ObsoleteAfter",
         )
     if end is not None and notice.not_before is not None and end <= notice.not_before:
         raise _refused(
             INVALID_COMBINATION,
             "ObsoleteAfter is not later than NotBefore",
             "Leave time between them",
-            "/Notice/ObsoleteAfter",
+            f"/{notice.ROOT}/ObsoleteAfter",
         )
+
+
+def _check_status(update: StatusUpdate, capabilities: Capabilities) -> None:
+    path = f"/{update.ROOT}/Mailbox"
+    if not capabilities.status:
+        raise _refused(
+            INVALID_COMBINATION,
+            "mailbox does not show the state of an application",
+            "Hand it in for a mailbox that does, or tell the applicant by a notice",
+            path,
+        )
+    if capabilities.normal(update.mailbox.id) is None:
+        what = "mailbox id is not one of this mailbox's form"
+        raise _refused(UNKNOWN_ID, what, "Correct the id", path)
 
 
 def _check_promises(notice: Notice, capabilities: Capabilities) -> None:

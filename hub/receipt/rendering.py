@@ -67,7 +67,7 @@ def render(receipt: Receipt) -> bytes:
 
 def _consistent(receipt: Receipt) -> None:
     confirmed = receipt.deposited_at and receipt.deposited_source and receipt.evidence
-    if receipt.outcome is Outcome.DEPOSITED and not confirmed:
+    if receipt.outcome in (Outcome.DEPOSITED, Outcome.STATUS_SET) and not confirmed:
         raise ValueError("deposited, but the mailbox's time or answer is missing")
     if (receipt.outcome is Outcome.REJECTED) != (receipt.drop is not None):
         raise ValueError("a drop belongs to a rejected receipt, and to no other")

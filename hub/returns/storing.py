@@ -17,7 +17,7 @@ from hub.config import Config
 from hub.issuing import Issuer
 from hub.journal import Journal, Transaction, attempts, handouts, returning
 from hub.journal.returning import NewFile, NewItem
-from hub.model import MailboxAddress
+from hub.model import Kind, MailboxAddress
 from hub.receipt import MailboxEvidence
 from hub.receipt.reply import Reply, ReplyFile, render_reply
 from hub.segment import Extent
@@ -201,8 +201,11 @@ def _trouble(tx: Transaction, notice_id: int | None, item: Item, now: datetime) 
     """Return why a person must look at an item that belongs to a notice; None: no one must."""
     if notice_id is None:
         return returning.UNKNOWN
-    state = attempts.row(tx.connection, notice_id).state
+    row = attempts.row(tx.connection, notice_id)
+    state = row.state
     match item.kind:
+        case "reply" | "retrieval" if row.kind == Kind.STATUS:
+            return returning.UNKNOWN  # nobody fetches a state, nor answers it
         case "reply" if item.reply is None:
             return NO_REPLY
         case "retrieval" if state != "DEPOSITED":

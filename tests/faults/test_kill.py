@@ -4,16 +4,18 @@ import random
 import re
 import shutil
 import subprocess
+import uuid
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.faults.aftermath import aftermath
 from tests.faults.sweep import Scene
-from tests.flow.papers import drop
-from tests.flow.world import World, until
+from tests.flow.papers import drop, status_drop
+from tests.flow.world import World, statuses, until
 
 Shared = Callable[[str], Path]
 
@@ -22,6 +24,7 @@ long = pytest.mark.long
 SOME = "12"  # points of a sweep in `make test`
 SHORTEST, LONGEST = 0.3, 3.0  # seconds until a kill; a start takes about one
 AMID = 0.1  # seconds in which a share of the notices is deposited
+STATES = ("INITIATED", "SUBMITTED", "RECEIVED", "PROCESSING", "ACTION_REQUIRED", "COMPLETED")
 CUT = "SELECT id FROM attempt WHERE code = 'HUB_STOPPED'"
 
 
@@ -122,3 +125,32 @@ def test_two_hubs_on_one_spool_one_killed_every_second_deposit_each_notice_once(
         assert [hub.stop() for hub in hubs] == [0, 0]
     assert aftermath(world, notices) == []
     assert len(world.letters()) == notices
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("applications", "rounds"), [(6, 1), pytest.param(40, 8, marks=long)], ids=["some", "all"]
+)
+def test_killed_at_random_while_states_pass_each_is_shown_once_and_in_order(
+    world: World, applications: int, rounds: int
+) -> None:
+    dice = random.Random(0)
+    known = [str(uuid.UUID(int=number, version=4)) for number in range(1, applications + 1)]
+    for turn, status in enumerate(STATES):
+        for again in range(rounds):  # the same state, as of a later minute
+            minute = turn * rounds + again
+            world.put(
+                *(
+                    replace(status_drop(status, minute, of), stem=f"s{minute:03}-{number:02}")
+                    for number, of in enumerate(known)
+                )
+            )
+            with world.service() as hub, suppress(subprocess.TimeoutExpired):
+                if minute % 2:
+                    hub.process.wait(dice.uniform(SHORTEST, LONGEST))
+                else:
+                    hub.wait_for("accepted ")
+                    hub.process.wait(dice.uniform(0.0, AMID))
+    handed_in = len(STATES) * rounds * applications
+    assert aftermath(world, handed_in) == []
+    assert len(statuses(world)) == handed_in

@@ -1,8 +1,9 @@
 """The balance that must hold in every world, whatever happened to it.
 
 handed in = taken + repeated + refused; a notice is open, or has exactly one final receipt; one that
-was deposited has exactly one letter, any other none; each receipt is whole, valid, sealed, and
-named in the evidence log, whose chain is whole; no claim is left.
+was deposited has exactly one letter, any other none; so with states of applications, which are
+shown in their order; each receipt is whole, valid, sealed, and named in the evidence log, whose
+chain is whole; no claim is left.
 
 `python -m tests.flow.inventory FOLDER HANDED_IN` checks a world from outside, all of it final.
 """
@@ -17,12 +18,14 @@ from itertools import groupby
 from pathlib import Path
 
 from hub.evidence import Commit, check_chain
-from tests.flow.receipts import FINAL, Receipt, faults
-from tests.flow.world import World
+from tests.flow.receipts import FINAL, FINAL_OF_STATUS, Receipt, faults
+from tests.flow.world import World, statuses
 
 FOLDERS = ("archive", "citizens")  # mailboxes of the plugin `directory`
 DROPS = "SELECT kind, count(*) AS n FROM 'drop' GROUP BY kind"
-NOTICES = "SELECT id, message_id, state, delivery_key, mailbox, address, claim FROM notice"
+NOTICES = """
+    SELECT id, message_id, state, delivery_key, mailbox, address, claim, kind, status FROM notice
+"""
 FILES = """
     SELECT handout.stem, printf('%s.%02d.%s.xml', handout.stem, nn, suffix) AS name,
            bytes, notice_id, final, written_at, confirmed_at
@@ -50,6 +53,7 @@ def unbalanced(world: World, handed_in: int, *, final: bool = True) -> list[str]
         *_drops(world, handed_in),
         *_notices(world, receipts, final=final),
         *_letters(world),
+        *_statuses(world),
         *_receipts(world, receipts),
         *_evidence(world, receipts),
         *_claims(world),
@@ -72,7 +76,7 @@ def _notices(world: World, receipts: dict[str, Receipt], *, final: bool) -> Iter
     ends = Counter(
         (name.rpartition(".xml")[0].rsplit(".", 2)[0], receipt.message_id)
         for name, receipt in receipts.items()
-        if receipt.outcome in FINAL
+        if receipt.outcome in (*FINAL, *FINAL_OF_STATUS)
     )
     fetched = [row for row in world.rows(FETCHED) if row["name"] not in receipts]
     ends.update((row["stem"], row["message_id"]) for row in fetched)
@@ -90,7 +94,7 @@ def _notices(world: World, receipts: dict[str, Receipt], *, final: bool) -> Iter
 def _letters(world: World) -> Iterator[str]:
     found = Counter((path.parts[-3], path.parts[-2], path.name) for path in world.letters())
     for row in world.rows(NOTICES):
-        if row["mailbox"] not in FOLDERS:
+        if row["mailbox"] not in FOLDERS or row["kind"] != "notice":
             continue
         place = (row["mailbox"], row["address"], row["delivery_key"])
         letters = sum(1 for key in found if key[2] == row["delivery_key"])
@@ -101,6 +105,26 @@ def _letters(world: World) -> Iterator[str]:
     keys = {row["delivery_key"] for row in world.rows(NOTICES)}
     if strange := [key for key in found if key[2] not in keys]:
         yield f"letters of no notice: {strange}"
+
+
+def _statuses(world: World) -> Iterator[str]:
+    found = {path.stem: path for path in statuses(world)}
+    shown: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for row in world.rows(NOTICES):
+        path = found.pop(row["delivery_key"], None)
+        if row["state"] == "DEPOSITED" and row["kind"] == "status" and path is None:
+            yield f"status {row['id']} is set, and not shown"
+        if row["state"] == "FAILED" and path is not None:
+            yield f"status {row['id']} is refused, and shown"
+        if path is not None:
+            place = (row["mailbox"], path.parent.name)
+            shown.setdefault(place, []).append((path.stat().st_mtime_ns, row["id"]))
+    if found:
+        yield f"states of nothing: {sorted(found)}"
+    for place, states in shown.items():
+        numbers = [number for _, number in sorted(states)]
+        if numbers != sorted(numbers):
+            yield f"states of {place} are shown out of order: {numbers}"
 
 
 def _receipts(world: World, receipts: dict[str, Receipt]) -> Iterator[str]:

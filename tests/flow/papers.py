@@ -61,6 +61,31 @@ def drop(*papers: Paper, stem: str | None = None, **told: str) -> Drop:
     )
 
 
+def status_drop(status: str, minute: int, application: str, **told: str) -> Drop:
+    """Return a drop with the state that an application is in since a minute of 3 February.
+
+    Keys of `told`: message_id, account, scheme, created_at (instead of the minute).
+    """
+    told = {"message_id": message_id()} | told
+    mailbox = f"<Mailbox scheme={quoteattr(told.get('scheme', 'citizens'))}>"
+    created_at = told.get("created_at", f"2026-02-03T{minute // 60:02}:{minute % 60:02}:00Z")
+    envelope = f"""\
+<?xml version="1.0" encoding="UTF-8"?>
+<StatusUpdate xmlns="urn:postfachdienst:envelope:1" version="1.0">
+  <MessageID>{told["message_id"]}</MessageID>
+  <CreatedAt>{created_at}</CreatedAt>
+  <Author identifierScheme="ags" name="Bauamt">130030000000</Author>
+  {mailbox}{told.get("account", "anna")}</Mailbox>
+  <Service>urn:de:fim:leika:leistung:99012012001000</Service>
+  <ApplicationID>{application}</ApplicationID>
+  <Status>{status}</Status>
+  <ServiceName>Baugenehmigung</ServiceName>
+</StatusUpdate>
+"""
+    stem = told["message_id"].rpartition(":")[2]
+    return Drop(stem=stem, envelope=envelope.encode(), message_id=told["message_id"])
+
+
 def _envelope(told: Mapping[str, str], documents: str) -> bytes:
     optional = {
         "Text": "text",

@@ -11,6 +11,7 @@ from hub.seal import SealInvalid, verify
 
 NAMESPACE = f"{{{schemas.NAMESPACE}}}"
 FINAL = ("DEPOSITED", "FAILED", "UNRESOLVED")
+FINAL_OF_STATUS = ("STATUS_SET", "STATUS_REFUSED", "STATUS_UNRESOLVED")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,13 +151,19 @@ class World:
 
     def letters(self) -> list[Path]:
         """Return the folders of all letters in all mailboxes."""
-        return sorted((self.folder / "var" / "mailboxes").glob("*/[!.]*/[!.]*/"))
+        found = (self.folder / "var" / "mailboxes").glob("*/[!.]*/[!.]*/")
+        return sorted(each for each in found if each.name not in ("replies", "statuses"))
 
     def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
         """Return what the journal says."""
         with closing(sqlite3.connect(self.folder / "var" / "hub.db", timeout=30)) as database:
             database.row_factory = sqlite3.Row
             return database.execute(statement, values).fetchall()
+
+
+def statuses(world: World) -> list[Path]:
+    """Return the files of all states of applications in all mailboxes."""
+    return sorted((world.folder / "var" / "mailboxes").glob("*/[!.]*/statuses/*/*.json"))
 
 
 def _command(world: World, *arguments: str) -> list[str]:

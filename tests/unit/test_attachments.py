@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hub import envelope, schemas
 from hub.errors import NoticeRefused
 from hub.model import Document, Notice
+from tests import envelopes
 
 EXAMPLES = schemas.folder() / "examples"
 LIMITS = envelope.Limits()
-FULL = envelope.read((EXAMPLES / "notice-full.xml").read_bytes(), LIMITS)
+FULL = envelopes.read((EXAMPLES / "notice-full.xml").read_bytes())
 
 
 def with_documents(*documents: Document) -> Notice:

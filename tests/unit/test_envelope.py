@@ -8,7 +8,17 @@ import pytest
 
 from hub import envelope, schemas
 from hub.errors import NoticeRefused
-from hub.model import SHA512, AssuranceLevel, Author, Code, LegalBasis, MailboxAddress, Role
+from hub.model import (
+    SHA512,
+    AssuranceLevel,
+    Author,
+    Code,
+    LegalBasis,
+    MailboxAddress,
+    Role,
+    Status,
+    StatusUpdate,
+)
 from tests.envelopes import EXAMPLES, LIMITS, MIB, MINIMAL, changed, read, with_data
 
 
@@ -51,6 +61,38 @@ def test_the_full_example_is_read_field_by_field() -> None:
     assert first.data is not None
     assert first.data.startswith(b"%PDF-1.4\n")
     assert len(first.data) == first.size
+
+
+def test_the_full_status_is_read_field_by_field() -> None:
+    update = envelope.read((EXAMPLES / "status-full.xml").read_bytes(), LIMITS)
+    assert update == StatusUpdate(
+        message_id="urn:de:xta:messageid:beispielamt:0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e20",
+        created_at=datetime(2026, 2, 3, 9, 0, 0, 250_000, UTC),
+        author=Author(
+            identifier="130030000000", scheme="ags", category="Kommune", name="Beispielamt"
+        ),
+        mailbox=MailboxAddress(id="anna", scheme="directory"),
+        service="urn:de:fim:leika:leistung:99042004000000",
+        application_id="0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e05",
+        status=Status.ACTION_REQUIRED,
+        case_reference="Az. 12/2026-7",
+        service_name="Auskunft aus dem Register",
+        details="Unterlagen fehlen",
+        additional="Bitte reichen Sie den Lageplan nach.",
+        reference="12/2026-7",
+        not_before=datetime(2026, 2, 4, 5, tzinfo=UTC),
+        obsolete_after=datetime(2036, 2, 28, 22, 59, 59, tzinfo=UTC),
+        test=True,
+    )
+    envelope.check_tenant(update, ("ags:130030000000",))
+
+
+def test_a_signed_status_is_seen_as_signed() -> None:
+    data = (EXAMPLES / "status-minimal.xml").read_text("utf-8")
+    signature = '<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"/></StatusUpdate>'
+    signed = data.replace("</StatusUpdate>", signature).encode()
+    assert envelope.read(signed, LIMITS).signed
+    assert not envelope.read(data.encode(), LIMITS).signed
 
 
 @pytest.mark.parametrize("name", ["minimal", "full", "reference"])

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from hub import app, parcel, starter
+from hub import app, parcel, starter, telling
 from hub.app.loop import Parts
 from hub.config import load
 from hub.errors import StorageFailed
@@ -200,7 +200,7 @@ def test_a_mailbox_that_may_sign_is_told_sha512_also_of_a_notice_from_the_journa
     with parts.journal.read() as connection:
         row = attempts.row(connection, 1)
         rows = payloads.load_all(connection, [1])[1]
-    (document,) = parcel.told(parcel.unpack(row, rows, parts.vault)).documents
+    (document,) = telling.told(parcel.unpack(row, rows, parts.vault)).documents
     (data,) = made.files.values()
     expected = None if prepares is False else hashlib.sha512(data).hexdigest()
     assert document.sha512 == expected

@@ -255,6 +255,7 @@ def test_what_is_leased_is_not_due_for_others(journal: Journal) -> None:
             suspect=False,
             limit=5,
             asked=[],
+            stuck=[],
             on=("boot-1", 1000.0),
         )
         assert attempts.free_still(connection, [number]) == {}

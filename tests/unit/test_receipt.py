@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from hub import envelope, schemas, seal
+from hub import schemas, seal
 from hub.model import MailboxAddress, Notice
 from hub.receipt import (
     MOST_ENVELOPE,
@@ -29,6 +29,7 @@ from hub.receipt import (
 )
 from hub.seal.policy import POLICY
 from tests import certificates as made
+from tests import envelopes
 
 NS = {"e": schemas.NAMESPACE}
 HEX = "0123456789abcdef" * 4
@@ -232,7 +233,7 @@ def test_both_validators_refuse_the_same_faults() -> None:
 
 def notice() -> tuple[Notice, bytes]:
     data = (schemas.folder() / "examples" / "notice-reference.xml").read_bytes()
-    return envelope.read(data, envelope.Limits()), data
+    return envelopes.read(data), data
 
 
 def sealed_notice(size: int | None = None) -> bytes:

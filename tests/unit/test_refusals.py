@@ -28,7 +28,7 @@ from tests.envelopes import (
 def bad_examples() -> list[dict[str, str]]:
     with (EXAMPLES / "bad" / "index.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    return [row for row in rows if row["file"].startswith("notice-")]
+    return [row for row in rows if row["file"].startswith(("notice-", "status-"))]
 
 
 @pytest.mark.parametrize("row", bad_examples(), ids=lambda row: row["file"])
@@ -41,7 +41,7 @@ def test_each_bad_example_is_refused_with_its_class_and_path(row: dict[str, str]
 
 def test_each_bad_example_stands_in_the_index() -> None:
     listed = {row["file"] for row in bad_examples()}
-    assert listed == {path.name for path in (EXAMPLES / "bad").glob("notice-*.xml")}
+    assert listed == {path.name for path in (EXAMPLES / "bad").glob("*-*.xml")}
 
 
 def test_a_refusal_names_line_path_and_what_was_expected() -> None:

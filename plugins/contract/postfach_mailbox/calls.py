@@ -137,7 +137,7 @@ def _arguments(call: Call, fds: Sequence[int], keep: Keep) -> dict[str, object]:
                 "into": _into(fds),
             }
         case Operation.SET_STATUS, StatusPayload():
-            return {"update": payload.update}
+            return {"update": payload.update, "keep": keep}
         case Operation.CHECK, CheckPayload():
             return {"submission": submission(payload, fds, call.deadline)}
         case Operation.OBSERVE, ObservePayload():

@@ -107,8 +107,8 @@ class MailboxHooks(Protocol):
         """
 
     @hookspec(firstresult=True)
-    def set_status(self, update: StatusUpdate) -> Outcome:
-        """Show the state of an application."""
+    def set_status(self, update: StatusUpdate, keep: Keep) -> Outcome:
+        """Show the state of an application; `keep` as in `deposit`. `keep` since 1.1."""
 
     @hookspec(firstresult=True)
     def collect(self, cursor: str | None) -> Collected:

@@ -10,9 +10,16 @@ from typing import Any
 import pytest
 
 from postfach_mailbox import calls, cipher, frames
-from postfach_mailbox.frames import Call, DepositPayload, Operation, Stored
+from postfach_mailbox.frames import Call, DepositPayload, Operation, StatusPayload, Stored
 from postfach_mailbox.loading import Loaded
-from postfach_mailbox.notice import AddressData, AuthorData, CodeData, DocumentData, NoticeData
+from postfach_mailbox.notice import (
+    AddressData,
+    AuthorData,
+    CodeData,
+    DocumentData,
+    NoticeData,
+    StatusUpdate,
+)
 from postfach_mailbox.outcomes import Absent, Account, Deposited, Evidence, Health, Prepared
 
 DEK = bytes(range(32))
@@ -120,6 +127,29 @@ def test_prepared_bytes_come_back_as_they_were_whether_inline_or_stored() -> Non
     for source in (frames.Inline(data=b"signed"), stored):
         perform(does, call(payload=payload(prepared=source)))
     assert seen == [b"signed", TEXT]
+
+
+def test_a_status_may_keep_a_reference() -> None:
+    given = StatusUpdate(
+        key="0" * 64,
+        message_id="urn:1",
+        application_id="7b5c3c1e-0000-4000-8000-00000000000a",
+        mailbox=AddressData(id="abc"),
+        author=AuthorData(identifier="1"),
+        service="urn:x",
+        status="RECEIVED",
+        created_at=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+    kept: list[str] = []
+
+    def does(update: Any, keep: Any) -> Deposited:
+        assert update == given
+        keep("id-1")
+        return DEPOSITED
+
+    what = call(Operation.SET_STATUS, payload=StatusPayload(update=given))
+    assert calls.perform(loaded(does), what, [], kept.append) == DEPOSITED
+    assert kept == ["id-1"]
 
 
 @pytest.mark.parametrize("raised", [ValueError("canary-7f3a"), SystemExit("canary-7f3a")])

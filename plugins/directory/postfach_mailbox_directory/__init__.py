@@ -6,6 +6,7 @@
     <path>/<account>/<key>/               a letter: the documents under their own names,
                                           `bescheid-siegel.xml`, and the answer in `.answer.json`
     <path>/<account>/replies/<id>/        a reply, to be brought back: see `replies`
+    <path>/<account>/statuses/<id>/       the states of an application: see `statuses`
     <path>/.incoming/                     letters on their way; what is a day old is swept
 
 IDEMPOTENT by key: a key that is there returns its first answer, byte for byte. A letter is written
@@ -44,10 +45,11 @@ from postfach_mailbox import (
     Refused,
     Repeat,
     Settings,
+    StatusUpdate,
     hookimpl,
 )
 from postfach_mailbox.cipher import Damaged
-from postfach_mailbox_directory import letter, replies
+from postfach_mailbox_directory import letter, replies, statuses
 from postfach_mailbox_directory.commit import Commit
 from postfach_mailbox_directory.letter import ContentInvalid, Letter
 
@@ -87,6 +89,7 @@ class DirectoryMailbox:
             max_count=100,
             repeat=Repeat.IDEMPOTENT,
             return_channel=True,
+            status=True,
         )
 
     def deposit(self, delivery: Delivery) -> Outcome:
@@ -117,6 +120,23 @@ class DirectoryMailbox:
             return Account(status="unknown")
         return Account(status="deleted" if (self._root / address / CLOSED).exists() else "active")
 
+    def set_status(self, update: StatusUpdate) -> Outcome:
+        """Write the state into the account; Deferred while the root, or room in it, is away."""
+        with ExitStack() as folders:
+            try:
+                root, account = self._account(folders, update.mailbox.id)
+                if isinstance(account, Refused):
+                    return account
+                # As of a letter: a closed account does not take back what it has confirmed.
+                if (earlier := statuses.earlier(account, update)) is not None:
+                    return earlier
+                with suppress(FileNotFoundError):
+                    os.stat(CLOSED, dir_fd=account)
+                    return _refused(RefusalCode.RECIPIENT_DELETED, "the account is closed")
+                return statuses.show(account, self._incoming(folders, root), update)
+            except OSError as error:  # nothing is in the account yet
+                return Deferred(reason=letter.reason(error))
+
     def collect(self) -> Collected:
         """Return the replies that lie there; OSError where the root is away."""
         (self._root / MARKER).stat()
@@ -134,15 +154,9 @@ class DirectoryMailbox:
 
     def _write(self, folders: ExitStack, delivery: Delivery) -> Letter | Outcome:
         """Return the letter, written aside, or how it ended before that."""
-        root = _open(folders, self._root, os.O_RDONLY | os.O_DIRECTORY)
-        os.stat(MARKER, dir_fd=root)
-        name = delivery.notice.mailbox.id
-        if not re.fullmatch(ADDRESS, name):
-            return _refused(RefusalCode.RECIPIENT_UNKNOWN, "not an account's name")
-        try:
-            account = _open(folders, name, FOLDER, root)
-        except FileNotFoundError:
-            return _refused(RefusalCode.RECIPIENT_UNKNOWN, "there is no such account")
+        root, account = self._account(folders, delivery.notice.mailbox.id)
+        if isinstance(account, Refused):
+            return account
         # First of all: a closed account does not take back what it has confirmed.
         if (earlier := letter.earlier(account, delivery.key)) is not None:
             os.fsync(account)  # it may have been renamed without anyone having waited for this
@@ -150,13 +164,27 @@ class DirectoryMailbox:
         with suppress(FileNotFoundError):
             os.stat(CLOSED, dir_fd=account)
             return _refused(RefusalCode.RECIPIENT_DELETED, "the account is closed")
+        return letter.write(root, account, self._incoming(folders, root), delivery)
+
+    def _account(self, folders: ExitStack, name: str) -> tuple[int, int | Refused]:
+        """Return the open root and account, or why there is none. OSError: the root is away."""
+        root = _open(folders, self._root, os.O_RDONLY | os.O_DIRECTORY)
+        os.stat(MARKER, dir_fd=root)
+        if not re.fullmatch(ADDRESS, name):
+            return root, _refused(RefusalCode.RECIPIENT_UNKNOWN, "not an account's name")
+        try:
+            return root, _open(folders, name, FOLDER, root)
+        except FileNotFoundError:
+            return root, _refused(RefusalCode.RECIPIENT_UNKNOWN, "there is no such account")
+
+    def _incoming(self, folders: ExitStack, root: int) -> int:
         with suppress(FileExistsError):
             os.mkdir(letter.INCOMING, letter.FOLDER_MODE, dir_fd=root)
         incoming = _open(folders, letter.INCOMING, FOLDER, root)
         if not self._swept:
             self._swept = True
             letter.sweep(incoming)
-        return letter.write(root, account, incoming, delivery)
+        return incoming
 
 
 def _open(folders: ExitStack, path: Path | str, flags: int, inside: int | None = None) -> int:

@@ -10,12 +10,16 @@ from postfach_mailbox.testkit import Bench
 from postfach_mailbox_directory import CLOSED, MARKER
 from postfach_mailbox_directory.letter import ANSWER, SEAL_NAME
 from postfach_mailbox_directory.replies import ABOUT, REPLIES
+from postfach_mailbox_directory.statuses import STATUSES
+
+APART = (REPLIES, STATUSES)
 
 
 class FarSide:
     """The folder, as a file server that is mounted or not."""
 
     account, unknown_id = "anna", "berta"
+    application = "0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e05"
 
     def __init__(self, root: Path) -> None:
         """Make the root with its marker and the account."""
@@ -26,7 +30,7 @@ class FarSide:
     @property
     def deposited(self) -> list[str]:
         """The keys of all letters, in the order in which they were written."""
-        letters = [each for each in self._root.glob("[!.]*/[!.]*") if each.name != REPLIES]
+        letters = [each for each in self._root.glob("[!.]*/[!.]*") if each.name not in APART]
         return [each.name for each in sorted(letters, key=lambda each: each.stat().st_mtime_ns)]
 
     def documents(self, key: str) -> list[str]:
@@ -60,6 +64,13 @@ class FarSide:
         }
         (made / ABOUT).write_text(json.dumps(about), encoding="utf-8")
         made.rename(replies / f"reply-{key[:16]}")
+
+    @property
+    def statuses(self) -> list[str]:
+        """The states that lie there, in the order in which they were written."""
+        found = self._root.glob(f"[!.]*/{STATUSES}/*/*.json")
+        files = sorted(found, key=lambda each: each.stat().st_mtime_ns)
+        return [json.loads(each.read_text("utf-8"))["shown"]["status"] for each in files]
 
     def deleted(self, account: str) -> None:
         """Close an account."""

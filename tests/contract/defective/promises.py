@@ -152,7 +152,7 @@ DEFECTS = (
     Defect("prepare-offline", PreparesOnline, PREPARES, also=DEPOSITS_OFFLINE),
     Defect("prepared-later", PreparesForItself, PREPARES),
     Defect("pending", ConfirmsTooSoon, LATER),
-    Defect("pending-confirmed", NeverConfirms, LATER),
+    Defect("pending-confirmed", NeverConfirms, LATER, also=("confirmed-clean", "confirmed-facts")),
     Defect("confirmed-facts", ConfirmsOldTime, LATER),
     Defect("confirmed-clean", ConfirmsChatty, LATER),
     Defect("pending-refused", NeverTurnsDown, LATER),

@@ -1,0 +1,25 @@
+"""Times as the journal's tables hold them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class UtcTime(sa.TypeDecorator[datetime]):
+    """An aware time as `2026-02-03T10:00:00.000000Z`."""
+
+    impl = sa.String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Any) -> str | None:
+        """Return the text that is stored. Raises ValueError for a time without zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone cannot be stored")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: str | None, _dialect: Any) -> datetime | None:
+        """Return the stored time, aware."""
+        return None if value is None else datetime.fromisoformat(value)
