@@ -145,6 +145,31 @@ class Issuer:
             evidence=_allowed(deposited) if deposited else (),
         )
 
+    def retrieved(
+        self,
+        facts: Facts,
+        first_at: datetime,
+        answer: Sequence[receipt.MailboxEvidence],
+        at: datetime,
+    ) -> Issued:
+        """Return the receipt that a notice was fetched. Raises SealUnavailable.
+
+        first_at: when, as the mailbox says; answer: what it said
+        """
+        return self._seal(
+            Outcome.RETRIEVED,
+            at,
+            "notice.retrieved",
+            {"message_id": facts.message_id, "retrieved_at": evidence.stamp(first_at)},
+            message_id=facts.message_id,
+            case_reference=facts.case_reference,
+            mailbox=MailboxAddress(id=facts.address, scheme=facts.scheme),
+            documents=facts.documents,
+            accepted_at=facts.accepted_at,
+            first_retrieved_at=first_at,
+            evidence=tuple(answer),
+        )
+
     def _seal(
         self,
         outcome: Outcome,
@@ -162,7 +187,7 @@ class Issuer:
             issuer=self.name,
             log_id=self.log_id,
             log_digest=evidence.digest(entry),
-            **content,  # type: ignore[arg-type]  # the two callers above name fields of Receipt
+            **content,  # type: ignore[arg-type]  # the callers above name fields of Receipt
         )
         data = self.seal.sign(receipt.render(made), at)
         return Issued(receipt_id=receipt_id, outcome=outcome, issued_at=at, data=data, entry=entry)

@@ -104,6 +104,7 @@ class Loop:
         telling = parts.observing.step()
         for name in parts.returns.step():
             self.announce(f"reply {name}")
+        self._files.extend(parts.returns.receipts())
         wrote = bool(self._files)
         self.hand_out()
         return bool(done or finished.finals or wrote or telling or parts.intake.busy)

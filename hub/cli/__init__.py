@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from hub.cli.checking import config, doctor
-from hub.cli.deciding import pause, release, resume, retry, settle
+from hub.cli.deciding import close, pause, release, resume, retry, settle
 from hub.cli.notices import list_notices, status
 from hub.cli.plugins import plugin
 from hub.cli.receipts import receipt
@@ -35,7 +35,7 @@ def hub(context: click.Context, file: Path | None) -> None:
 
 
 LOOKING = (status, list_notices)
-DECIDING = (retry, release, settle, pause, resume)
+DECIDING = (retry, release, settle, close, pause, resume)
 for command in (init, config, doctor, run, submit, *LOOKING, *DECIDING, receipt, plugin):
     hub.add_command(command)
 

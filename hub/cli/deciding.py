@@ -176,6 +176,37 @@ def settle(
         click.echo(f"{message_id}: late answers closed: {settled.late}; it keeps its receipts")
 
 
+@click.command()
+@click.argument("number", type=int)
+@click.pass_obj
+def close(file: Path, number: int) -> None:
+    """Say that you have seen to something that came back, by its number in `hub list --cases`.
+
+    It stays in the journal and goes to no procedure; its content is erased as that of notices is.
+    """
+    from hub.clock import system_clock
+    from hub.journal import returning
+
+    now = system_clock().now()
+    with journal(load(file)) as opened, opened.write() as tx:
+        found = returning.close(tx, number, now)
+        if found is None:
+            raise DataInvalid(
+                "nothing that came back waits under this number",
+                where=str(number),
+                fix="See: hub list --cases",
+            )
+        tx.note(
+            found.notice_id,
+            "returned.closed",
+            now,
+            mailbox=found.mailbox,
+            code=found.trouble,
+            user=who(),
+        )
+    click.echo(f"{found.kind} {number} of mailbox {found.mailbox} is closed")
+
+
 def _deposited_at(text: str | None, settled_as: str) -> datetime | None:
     if text is None:
         return None

@@ -1,6 +1,7 @@
 """`hub status`, `hub list`: where notices are, and what waits for a person."""
 
 import re
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from hub.errors import UsageError
 if TYPE_CHECKING:
     from hub.config import Config
     from hub.journal import Row
+    from hub.journal.cases import Case, ItemCase
 
 SENT = ("deposit", "set_status")
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -129,7 +131,7 @@ def _list_cases(
     *,
     in_json: bool,
 ) -> None:
-    from hub.journal.cases import cases
+    from hub.journal.cases import cases, items
 
     with journal(config) as opened, opened.read() as connection:
         found = [
@@ -139,6 +141,13 @@ def _list_cases(
             and tenant in (None, case.row.tenant)
             and (before is None or case.row.accepted_at <= before)
         ]
+        returned = [
+            item
+            for item in items(connection)
+            if state is None
+            and tenant in (None, item.tenant)
+            and (before is None or item.since <= before)
+        ]
     if in_json:
         show(
             [
@@ -146,17 +155,32 @@ def _list_cases(
                 | {"case": case.kind, "since": case.since, "why": case.why, "fix": case.fix}
                 for case in found
             ]
+            + [{"case": "returned"} | asdict(item) for item in returned]
         )
         return
+    _print_cases(found, returned)
+
+
+def _print_cases(found: "list[Case]", returned: "list[ItemCase]") -> None:
     for case in found:
         row = case.row
         click.echo(
             f"{moment(case.since)}  {row.state:<10}  {row.tenant}/{row.procedure}"
             f"  {row.mailbox}  {row.message_id}"
         )
-        click.echo(f"  why       {case.why}")
-        click.echo(f"  to do     {case.fix}")
-    click.echo(counted(len(found), "case"), err=True)
+        _print_to_do(case.why, case.fix)
+    for item in returned:
+        click.echo(
+            f"{moment(item.since)}  returned {item.number}  {item.mailbox}  {item.kind}"
+            f"  {item.message_id or 'of no notice'}"
+        )
+        _print_to_do(item.why, item.fix)
+    click.echo(counted(len(found) + len(returned), "case"), err=True)
+
+
+def _print_to_do(why: str, fix: str) -> None:
+    click.echo(f"  why       {why}")
+    click.echo(f"  to do     {fix}")
 
 
 def _brief(row: "Row") -> dict[str, object]:

@@ -9,7 +9,7 @@ from hub.clock import Clock
 from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
 from hub.journal import Journal, circuits, pauses, questions
-from hub.journal.cases import cases
+from hub.journal.cases import cases, items
 from hub.journal.circuits import (
     HELD_BY_CAPABILITIES,
     HELD_BY_CRASHES,
@@ -46,6 +46,7 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         known = circuits.read(connection)
         paused = pauses.standing(connection)
         waiting = Counter(case.kind for case in cases(connection, config.mailboxes))
+        waiting.update("returned" for _ in items(connection))
     settings = ", ".join(f"{name}={value}" for name, value in journal.settings().items())
     yield fine("database", f"schema {schema}, {settings}")
     total = ", ".join(f"{count} {state}" for state, count in counts.items())

@@ -6,7 +6,7 @@
     late         a mailbox said something else than what the notice ended as
 
 A notice held for a mailbox that is configured is no case: that mailbox is to be mended, and then
-all of them go on (`hub doctor`).
+all of them go on (`hub doctor`). What came back and belongs to nobody is one, by `items`.
 The state of an application in doubt is none either: its deadline ends it, or a later one is shown.
 """
 
@@ -16,7 +16,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import questions
+from hub.journal import attempts, questions, returning
 from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_MAILBOX, HELD_BY_PAYLOAD
 from hub.journal.tables import Row, late, notice
 from hub.model import Kind, State
@@ -56,6 +56,52 @@ def cases(connection: sa.Connection, configured: Collection[str]) -> list[Case]:
         *_late(connection),
     ]
     return sorted(found, key=lambda case: (case.since, case.row.id))
+
+
+TROUBLES = {
+    returning.UNKNOWN: "it belongs to no notice of this mailbox",
+    returning.AMBIGUOUS: "it may belong to more than one notice",
+    returning.CHANGED: "the mailbox offered it again with other content",
+    "REPLY_MISSING": "it is a reply without content, of a plugin for contract 1.0",
+    "NOT_DEPOSITED": "it tells the retrieval of a notice that is not deposited",
+    "LATE_FAILURE": "the mailbox takes back what it had confirmed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemCase:
+    """Something that came back, and that no procedure gets before a person has seen to it.
+
+    number: by which `hub close` names it; tenant, message_id: of its notice, where it has one
+    """
+
+    number: int
+    kind: str
+    mailbox: str
+    since: datetime
+    why: str
+    fix: str
+    tenant: str | None
+    message_id: str | None
+
+
+def items(connection: sa.Connection) -> list[ItemCase]:
+    """Return what came back and waits for a person, the oldest first."""
+    found = returning.troubles(connection)
+    notices = attempts.rows(connection, {row.notice_id for row in found if row.notice_id})
+    return [
+        ItemCase(
+            number=row.id,
+            kind=row.kind,
+            mailbox=row.mailbox,
+            since=row.stored_at,
+            why=TROUBLES.get(row.trouble, row.trouble),
+            fix=f"look into the mailbox, see to it, then: hub close {row.id}",
+            tenant=notices[row.notice_id].tenant if row.notice_id else None,
+            message_id=notices[row.notice_id].message_id if row.notice_id else None,
+        )
+        for row in found
+    ]
 
 
 def _doubtful(connection: sa.Connection, configured: Collection[str]) -> Iterator[Case]:

@@ -17,6 +17,7 @@ from hub.journal.tables import (
     Row,
     attempt,
     notice,
+    receipt,
     return_channel,
     returned,
     returned_file,
@@ -209,6 +210,26 @@ def _channel(tx: Transaction, mailbox: str, **values: object) -> None:
     tx.connection.execute(
         sa.update(return_channel).where(return_channel.c.mailbox == mailbox).values(**values)
     )
+
+
+def retrieved(connection: sa.Connection, notice_id: int) -> bool:
+    """Whether a receipt says already that a notice was fetched."""
+    wanted = sa.exists().where(receipt.c.notice_id == notice_id, receipt.c.outcome == "RETRIEVED")
+    return bool(connection.scalar(sa.select(wanted)))
+
+
+def close(tx: Transaction, number: int, now: datetime) -> Row | None:
+    """Note that a person has seen to an item; its row, None where none waits under this number."""
+    return tx.connection.execute(
+        sa.update(returned)
+        .where(
+            returned.c.id == number,
+            returned.c.trouble.is_not(None),
+            returned.c.closed_at.is_(None),
+        )
+        .values(closed_at=now)
+        .returning(returned)
+    ).first()
 
 
 def troubles(connection: sa.Connection) -> list[Row]:

@@ -12,6 +12,7 @@ what it announces is bounded, and what it sends is bounded by that.
     working     the item under work
     fetching    a document, out of a pipe into the vault
     storing     the commit
+    retrieval   the receipt that a notice was fetched
     handing     files in `out/`
 """
 
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 
 from hub.dispatch import Air
 from hub.errors import HubError
+from hub.journal.handouts import Handout
 from hub.returns.channel import Channel
 from hub.returns.handing import Handing
 from hub.returns.storing import Storing
@@ -59,6 +61,13 @@ class Returns:
             return []
         self._to_write = False
         return self.handing.write()
+
+    def receipts(self) -> list[Handout]:
+        """Hand over the receipts that are to be written."""
+        files = [file for one in self.channels.values() for file in one.files]
+        for channel in self.channels.values():
+            channel.files.clear()
+        return files
 
     def tend(self) -> None:
         """Have what could not be written tried again."""

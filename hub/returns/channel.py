@@ -8,6 +8,7 @@ from hub.clock import Clock
 from hub.config import Config
 from hub.dispatch import Air, Line
 from hub.journal import Journal, returning
+from hub.journal.handouts import Handout
 from hub.returns.storing import Cursor, Storing
 from hub.returns.working import Work, brings_back, failed, fits
 from hub.telemetry import logger
@@ -43,6 +44,7 @@ class Channel:
     call: int | None = None
     asked: bool = False
     stored: bool = False  # something, since the stage looked last
+    files: list[Handout] = field(default_factory=list)  # receipts to be written
     _next_at: float = 0.0
     _then: Then | None = None
     _looking: bool = False
@@ -144,7 +146,9 @@ class Channel:
             work.segment.sync()
             last = not self._items and not self._failed
             cursor = Cursor(reached=self._reached) if last else None
-            self.storing.store(self.line.name, work.item, work.key, work.extents, cursor)
+            self.files += self.storing.store(
+                self.line.name, work.item, work.key, work.extents, cursor
+            )
             self.stored = self._moved = True
             self._acks.append(work.item.id)
             logger().info("returned item stored", mailbox=self.line.name)

@@ -16,10 +16,12 @@ from hub.clock import Clock
 from hub.config import Config
 from hub.issuing import Issuer
 from hub.journal import Journal, Transaction, attempts, handouts, returning
+from hub.journal.handouts import Handout
 from hub.journal.returning import NewFile, NewItem
 from hub.model import Kind, MailboxAddress
 from hub.receipt import MailboxEvidence
 from hub.receipt.reply import Reply, ReplyFile, render_reply
+from hub.returns import retrieval
 from hub.segment import Extent
 from hub.telemetry import logger
 from hub.vault import Vault
@@ -87,18 +89,21 @@ class Storing:
 
     def store(
         self, mailbox: str, item: Item, key: bytes, extents: Sequence[Extent], cursor: Cursor | None
-    ) -> None:
+    ) -> list[Handout]:
         """Store an item whose documents are durable in the vault.
 
-        cursor: of the last item of an answer. Raises StorageFailed, SealUnavailable.
+        cursor: of the last item of an answer
+        Returns the receipts' files that it is to become. Raises StorageFailed, SealUnavailable.
         """
-        now = self.clock.now()
+        now, files = self.clock.now(), list[Handout]()
         with self.journal.write() as tx:
             # another worker may have been first; no one else writes meanwhile
             if returning.known(tx.connection, mailbox, item.id) is None:
-                self._store(tx, _Got(mailbox=mailbox, item=item, key=key, extents=extents), now)
+                got = _Got(mailbox=mailbox, item=item, key=key, extents=extents)
+                files = self._store(tx, got, now)
             if cursor is not None:
                 returning.advance(tx, mailbox, cursor.reached, now)
+        return files
 
     def acknowledged(self, mailbox: str, item: str) -> None:
         """Note that the mailbox was told."""
@@ -115,7 +120,7 @@ class Storing:
         with self.journal.write() as tx:
             returning.failed(tx, mailbox, self.clock.now())
 
-    def _store(self, tx: Transaction, got: _Got, now: datetime) -> None:
+    def _store(self, tx: Transaction, got: _Got, now: datetime) -> list[Handout]:
         mailbox, item, key, extents = got.mailbox, got.item, got.key, got.extents
         notice_id, trouble = self._whose(tx, mailbox, item)
         if trouble is None:
@@ -148,6 +153,9 @@ class Storing:
             ),
             files,
         )
+        if item.kind != "retrieval" or notice_id is None or trouble is not None:
+            return []
+        return retrieval.confirm(tx, self.issuer, notice_id, item, now)
 
     def _whose(self, tx: Transaction, mailbox: str, item: Item) -> tuple[int | None, str | None]:
         tenants = [

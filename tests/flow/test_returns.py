@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 
 from hub import schemas
+from tests.flow.inventory import delivery_key, unbalanced
 from tests.flow.papers import drop
 from tests.flow.world import World, until
 
@@ -147,3 +148,65 @@ def test_a_running_hub_brings_replies_back(world: World) -> None:
     with world.service():
         reply(found)
         until(lambda: bool(replies(world)), "the reply")
+
+
+def retrieved(world: World) -> list[Path]:
+    return sorted((world.procedure / "out").glob("*.retrieved.xml"))
+
+
+def test_the_first_retrieval_gives_a_sealed_receipt_and_the_next_one_none(world: World) -> None:
+    world.put(drop(stem="notice"))
+    world.once()
+    for name in ("first", "second"):
+        reply(letter(world), name, kind="retrieval", documents=[])
+        world.once()
+    (file,) = retrieved(world)
+    receipt = world.receipts("notice")[file.name]
+    assert (receipt.outcome, len(world.receipts("notice"))) == ("RETRIEVED", 2)
+    root = schemas.parse(file.read_bytes())
+    assert text(root, "FirstRetrievedAt")
+    assert text(root, "Event") == "http://uri.etsi.org/19522/Event/ContentHandover"
+    assert unbalanced(world, 1) == []
+    assert len(world.rows("SELECT 1 FROM returned")) == 2
+    file.unlink()
+    again = world.hub("receipt", "reissue", str(receipt.message_id)).stdout
+    assert file.name in again
+    world.once()
+    assert file.read_bytes() == receipt.data
+
+
+def test_a_retrieval_of_what_was_never_deposited_is_a_case_and_no_receipt(world: World) -> None:
+    world.put(drop(stem="notice"))
+    world.once()
+    found = letter(world)
+    refused = drop(stem="closed", account="carla")
+    world.put(refused)
+    world.once()
+    reply(found, kind="retrieval", about=delivery_key(refused.message_id), documents=[])
+    world.once()
+    assert retrieved(world) == []
+    (row,) = world.rows("SELECT trouble, notice_id FROM returned")
+    assert row["trouble"] == "NOT_DEPOSITED"
+    assert unbalanced(world, 2) == []
+
+
+def test_what_belongs_to_nobody_is_shown_and_closed_by_its_number(world: World) -> None:
+    world.put(drop())
+    world.once()
+    reply(letter(world), about="someone-else")
+    world.once()
+    shown = world.hub("list", "--cases")
+    assert "returned 1  citizens  reply  of no notice" in shown.stdout
+    assert "it belongs to no notice of this mailbox" in shown.stdout
+    assert "1 case" in shown.stderr
+    assert "1 wait for a person (returned)" in world.hub("doctor", code=69).stdout
+    (one,) = json.loads(world.hub("list", "--cases", "--json").stdout)
+    assert (one["case"], one["number"], one["message_id"]) == ("returned", 1, None)
+    assert "reply 1 of mailbox citizens is closed" in world.hub("close", "1").stdout
+    assert "0 cases" in world.hub("list", "--cases").stderr
+    (entry,) = world.rows("SELECT body FROM entry WHERE kind = 'returned.closed'")
+    said = json.loads(entry["body"])["subject"]
+    assert said["code"] == "NOTICE_UNKNOWN"
+    assert "user" in said
+    again = world.hub("close", "1", code=65)
+    assert "nothing that came back waits under this number" in again.stderr

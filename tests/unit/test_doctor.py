@@ -143,7 +143,7 @@ def test_receipts_that_nobody_took_and_an_alarm(settings: Config, journal: Journ
 
 def test_the_database_settings_are_read_back(settings: Config, journal: Journal) -> None:
     first = next(iter(database.look(settings, journal, system_clock())))
-    assert first.what.startswith("schema 0004, journal_mode=wal, synchronous=2")
+    assert first.what.startswith("schema 0005, journal_mode=wal, synchronous=2")
 
 
 Break = Callable[[Started], object]
