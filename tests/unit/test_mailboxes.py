@@ -18,6 +18,8 @@ from hub.model import (
     MailboxAddress,
     Notice,
     Role,
+    Status,
+    StatusUpdate,
 )
 from postfach_mailbox.capabilities import Capabilities, Repeat
 
@@ -179,3 +181,39 @@ def test_an_address_is_checked_in_its_normal_form() -> None:
     upper = notice(mailbox=MailboxAddress(id="ANNA"))
     assert refusal(upper).code == fitting.UNKNOWN_ID
     check(upper, capabilities(address_normal_form="lower"), sandbox=False, now=NOW)
+
+
+def status(**changes: Any) -> StatusUpdate:
+    fields: dict[str, Any] = {
+        "message_id": "urn:de:xta:messageid:bauamt:1",
+        "created_at": NOW,
+        "author": Author(identifier="1"),
+        "mailbox": MailboxAddress(id="anna"),
+        "service": "urn:x",
+        "application_id": "0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e05",
+        "status": Status.RECEIVED,
+    }
+    return StatusUpdate(**fields | changes)
+
+
+def test_a_status_goes_to_a_mailbox_that_shows_one_and_to_no_other() -> None:
+    check(status(), capabilities(status=True), sandbox=False, now=NOW)
+    with pytest.raises(NoticeRefused) as caught:
+        check(status(), capabilities(), sandbox=False, now=NOW)
+    assert (caught.value.code, caught.value.path) == ("9022", "/StatusUpdate/Mailbox")
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"mailbox": MailboxAddress(id="ANNA")}, "Mailbox"),
+        ({"test": True}, "TestNotice"),
+        ({"obsolete_after": NOW}, "ObsoleteAfter"),
+        ({"not_before": NOW + 2 * HOUR, "obsolete_after": NOW + HOUR}, "ObsoleteAfter"),
+    ],
+    ids=["id", "test", "past", "no-time"],
+)
+def test_what_bounds_a_notice_bounds_a_status(changes: dict[str, Any], path: str) -> None:
+    with pytest.raises(NoticeRefused) as caught:
+        check(status(**changes), capabilities(status=True), sandbox=False, now=NOW)
+    assert caught.value.path == f"/StatusUpdate/{path}"

@@ -162,6 +162,16 @@ def test_a_receipt_that_claims_what_was_not_confirmed_is_not_made(
         render(replace(FULL, **change))  # type: ignore[arg-type]  # one field of Receipt each
 
 
+@pytest.mark.parametrize("change", [{"deposited_at": None}, {"evidence": ()}], ids=str)
+def test_no_receipt_says_that_a_state_is_shown_without_the_mailboxs_word(
+    change: dict[str, object],
+) -> None:
+    shown = replace(FULL, outcome=Outcome.STATUS_SET)
+    assert text(render(shown), "//e:Outcome") == "STATUS_SET"
+    with pytest.raises(ValueError, match="missing"):
+        render(replace(shown, **change))  # type: ignore[arg-type]  # one field of Receipt each
+
+
 def test_evidence_that_the_plugin_keeps_back_is_named_by_digest_only() -> None:
     """The bytes lie in the vault."""
     document = render(FULL)
