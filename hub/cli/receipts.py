@@ -84,19 +84,28 @@ def _read(file: Path) -> bytes:
 @click.argument("message_id")
 @click.pass_obj
 def reissue(file: Path, message_id: str) -> None:
-    """Write all receipts of a notice again, byte for byte; a running hub hands them out."""
+    """Write all receipts of a notice, and the replies to it, again, byte for byte.
+
+    A running hub hands them out. A reply whose content is erased cannot be written again.
+    """
     from hub.clock import system_clock
-    from hub.journal import handouts, questions
+    from hub.journal import handouts, questions, returned_files
 
     with journal(load(file)) as opened, opened.write() as tx:
-        files = []
+        files, erased = list[str](), 0
         for found in questions.by_message_id(tx.connection, message_id):
             again = handouts.again(tx, found.id)
-            now = system_clock().now()
-            tx.note(found.id, "receipt.reissued", now, count=len(again), user=who())
-            files.extend(again)
+            replies, gone = returned_files.again(tx, found.id)
+            now, count = system_clock().now(), len(again) + len(replies)
+            tx.note(found.id, "receipt.reissued", now, count=count, user=who())
+            place = f"{found.tenant}/{found.procedure}/out"
+            files += [f"{place}/{one.name}" for one in again]
+            files += [f"{place}/{returned_files.name(one)}" for one in replies]
+            erased += gone
     for one in files:
-        click.echo(f"{one.tenant}/{one.procedure}/out/{one.name}")
+        click.echo(one)
+    if erased:
+        click.echo(f"replies that are erased and cannot be written: {erased}", err=True)
     click.echo("They are written by the running hub, or by: hub run --once", err=True)
 
 

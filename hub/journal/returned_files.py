@@ -95,6 +95,26 @@ def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
         tx.note(found.notice_id, "reply.taken", now, message_id=found.message_id, file=row.n)
 
 
+def again(tx: Transaction, notice_id: int) -> tuple[list[Row], int]:
+    """Have the replies to a notice written again, the same bytes under the same names.
+
+    Returns their files, and how many replies are erased: these cannot be.
+    """
+    of = sa.select(returned.c.id).where(returned.c.notice_id == notice_id)
+    rows = tx.connection.execute(
+        sa.update(returned_file)
+        .where(returned_file.c.returned.in_(of.where(_kept)), returned_file.c.tenant.is_not(None))
+        .values(written_at=None, confirmed_at=None)
+        .returning(returned_file)
+    ).all()
+    gone = sa.select(sa.func.count(returned.c.id)).where(
+        returned.c.notice_id == notice_id,
+        returned.c.message_id.is_not(None),
+        returned.c.erased_at.is_not(None),
+    )
+    return list(rows), int(tx.connection.scalar(gone) or 0)
+
+
 def erasable(connection: sa.Connection, stored_before: datetime, limit: int) -> list[int]:
     """Return items whose content may go: all its files were fetched, or it is old enough.
 

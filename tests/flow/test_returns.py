@@ -210,3 +210,31 @@ def test_what_belongs_to_nobody_is_shown_and_closed_by_its_number(world: World) 
     assert "user" in said
     again = world.hub("close", "1", code=65)
     assert "nothing that came back waits under this number" in again.stderr
+
+
+def test_a_reply_is_written_again_byte_for_byte_until_it_is_erased(tmp_path: Path) -> None:
+    world = World.make(tmp_path / "hub", payload="1s")
+    world.put(drop(stem="notice"))
+    world.once()
+    reply(letter(world))
+    world.once()
+    (message_id,) = [row["message_id"] for row in world.rows("SELECT message_id FROM notice")]
+    files = [*replies(world), *sorted((world.procedure / "out").glob("*.document-*"))]
+    before = {file.name: file.read_bytes() for file in files}
+    for file in files:
+        file.unlink()
+    said = world.hub("receipt", "reissue", message_id).stdout
+    assert all(f"out/{name}" in said for name in before)
+    world.once()
+    assert {file.name: file.read_bytes() for file in files} == before
+
+    def erased() -> bool:
+        world.once()
+        return world.rows("SELECT 1 FROM returned WHERE erased_at IS NOT NULL") != []
+
+    with closing(sqlite3.connect(world.folder / "var" / "hub.db")) as database, database:
+        database.execute("UPDATE returned_file SET confirmed_at = written_at")
+    until(erased, "the reply is erased")
+    again = world.hub("receipt", "reissue", message_id)
+    assert "replies that are erased and cannot be written: 1" in again.stderr
+    assert "reply.xml" not in again.stdout
