@@ -17,10 +17,11 @@ APPLICATION = "0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e05"
 IN_ORDER = ("INITIATED", "SUBMITTED", "RECEIVED", "PROCESSING", "ACTION_REQUIRED", "COMPLETED")
 
 
-def shown(world: World) -> list[str]:
-    """Return the states in the order in which the mailbox got them."""
+def shown(world: World, application: str = APPLICATION) -> list[str]:
+    """Return the states of the application in the order in which the mailbox got them."""
     files = sorted(statuses(world), key=lambda path: path.stat().st_mtime_ns)
-    return [json.loads(path.read_text("utf-8"))["shown"]["status"] for path in files]
+    stored = [json.loads(path.read_text("utf-8"))["shown"] for path in files]
+    return [one["status"] for one in stored if one["application_id"] == application]
 
 
 def test_the_states_of_an_application_are_shown_in_their_order(world: World) -> None:
@@ -54,9 +55,11 @@ def test_a_state_that_goes_back_or_is_older_is_refused_and_the_next_one_passes(
             "/StatusUpdate/Status",
         )
     world.put(status_drop("ACTION_REQUIRED", 30, APPLICATION))
-    world.put(status_drop("INITIATED", 1, str(uuid.uuid4())))  # of another application
+    other = str(uuid.uuid4())
+    world.put(status_drop("INITIATED", 1, other))
     world.once()
-    assert shown(world) == ["PROCESSING", "ACTION_REQUIRED", "INITIATED"]
+    assert shown(world) == ["PROCESSING", "ACTION_REQUIRED"]
+    assert shown(world, other) == ["INITIATED"]
     assert unbalanced(world, 5) == []
 
 
