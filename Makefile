@@ -23,10 +23,9 @@ setup: ## prepares .venv, and Debian's packages where allowed
 demo: setup ## the main job for real, in under a minute (SCENARIO=name for another one)
 	@$(bin)/python tools/demo.py $(SCENARIO)
 
-# The quick ones first, on all cores; those that start processes and watch the clock one by one.
+# A process for each core, four at most: the slow ones start processes of their own and watch clocks.
 test: setup ## all tests but the long ones (at most 15 minutes)
-	@$(bin)/pytest -m "not slow and not long" --numprocesses auto --dist worksteal
-	@$(bin)/pytest -m "slow and not long"
+	@$(bin)/pytest -m "not long" --numprocesses auto --maxprocesses 4 --dist worksteal
 
 check: lint ## format, lint, types, layers, fast tests (under a minute)
 	@$(bin)/pytest -m "not slow and not long" --numprocesses auto --dist worksteal

@@ -17,12 +17,15 @@ Of a file's part: its name is written in UTF-8 between quotes, with a backslash 
 backslash, and is the announced one; its Content-Type is one of MEDIA_TYPES; no other headers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 MESSAGES: Final = "/v6/mailbox/messages"
 STATES: Final = "/v6/mailbox/applications/states"
+REQUEST_ID: Final = "X-Request-ID"  # holds the hub's key, by which a person asks for a lost answer
 
 # Through FIT-Connect the envelope also holds `authorToken`, the same token as in the header, and
 # `authorCertificate`, the sender's certificate as PEM. Both names are known.
@@ -32,6 +35,22 @@ BRIDGE_MESSAGE: Final = "urn:schema-fitko-de:fit-connect:id.bund.de:message_v6"
 BRIDGE_STATE: Final = "urn:schema-fitko-de:fit-connect:id.bund.de:status_v6"
 BRIDGE_SCHEMA: Final = (  # of the data of both
     "https://schema.fitko.de/fit-connect/id.bund.de/message_v6/1.0.0/zbp-message.schema.json"
+)
+
+# What a reject of the bridge names that would meet every notice alike, by the last part of its
+# problem's `type`: its own, and the codes of the service that concern the sender.
+OUR_REJECTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "token-invalid": "the service does not accept our token; is this machine's time right?",
+        "certificate-refused": "the service does not accept our certificate",
+        "role-missing": "the service wants another role than ours",
+        "signature-invalid": "the service knows another certificate for our signature",
+        "request-invalid": "the service wants envelopes of another form",
+        "not-found": "the bridge does not find the service",
+        "unsupported-service": "the bridge takes no such messages; see fitconnect.destination",
+        "unsupported-schema": "the bridge wants another schema",
+        "encryption-issue": "the bridge cannot open what was encrypted for it",
+    }
 )
 
 # Fields of answers.

@@ -10,13 +10,12 @@ from postfach_http.outcomes import deferred, of_failure
 from postfach_mailbox import Delivery, Health, Keep, Outcome, Reconciled, StatusUpdate
 from postfach_mailbox.cipher import Damaged
 from postfach_mailbox_bundid import answers, envelope
-from postfach_mailbox_bundid.assumed import MESSAGES, STATES
+from postfach_mailbox_bundid.assumed import MESSAGES, REQUEST_ID, STATES
 from postfach_mailbox_bundid.author import Author, Unfit
 from postfach_mailbox_bundid.upload import Body, Spoilt
 
 STATE_SECONDS: Final = 20.0  # for a state; the hub ends a call after 30, unless told otherwise
 HEALTH_SECONDS: Final = 10.0
-REQUEST_ID: Final = "X-Request-ID"  # the hub's key, by which a person can ask for a lost answer
 
 
 class Direct:
@@ -52,8 +51,9 @@ class Direct:
         ):  # of a document, while it was sent: the service has not the whole message
             return deferred("PAYLOAD_DAMAGED", "stored content is damaged")
 
-    def set_status(self, update: StatusUpdate, content: str) -> Outcome:
+    def set_status(self, update: StatusUpdate, content: str, keep: Keep) -> Outcome:
         """Show a state."""
+        del keep  # as with a message
 
         def post(author: Author) -> Answer:
             data = envelope.sealed(content, author.key)

@@ -1,27 +1,23 @@
 """The far side for the contract's tests: the sandbox, in this process, over TLS.
 
 Named in pyproject.toml as entry point of the group `postfach.testkits`. Needs the extra `sandbox`.
+Here straight to the service; `kit_bridged` is the way through FIT-Connect.
 """
 
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Final
-
-from aiohttp import web
+from typing import Final
 
 from postfach_mailbox.testkit import Bench
-from postfach_mailbox_bundid.direct import REQUEST_ID
-from postfach_mailbox_bundid.sandbox import HIGH, UNKNOWN, Account, Service, Taken, make_app
+from postfach_mailbox_bundid.sandbox import HIGH, UNKNOWN, Account, Service, make_app
 from postfach_sandbox import ca
 from postfach_sandbox.server import Tls, serving
 
 SENDER: Final = "authority"
 APPLICATION: Final = "7b5c3c1e-0000-4000-8000-00000000000a"
-_asked: ContextVar[str] = ContextVar("asked", default="")
 
 
 @functools.cache
@@ -30,31 +26,12 @@ def certificates() -> ca.Certificates:
     return ca.issue([SENDER], bits=2048)
 
 
-class Keyed(Service):
-    """The sandbox's service, which also notes under which of the hub's keys a message came."""
-
-    def __init__(self, folder: Path, authority: ca.Certificates) -> None:
-        """Keep what arrives in `folder`."""
-        super().__init__(
-            folder,
-            senders=frozenset({SENDER}),
-            authority=authority.authority.issued.certificate,
-        )
-        self.keys: dict[str, str] = {}
-
-    def keep(self, *given: Any) -> Taken:
-        """Store a message."""
-        taken = super().keep(*given)
-        self.keys[taken.arrival.id] = _asked.get()
-        return taken
-
-
 class FarSide:
     """The sandbox, as the kit plays with it."""
 
     account, unknown_id, application = HIGH, UNKNOWN, APPLICATION
 
-    def __init__(self, stack: ExitStack, service: Keyed, files: ca.Files) -> None:
+    def __init__(self, stack: ExitStack, service: Service, files: ca.Files) -> None:
         """Serve on a free port; `stack` ends it."""
         self.service, self._files, self._stack, self.port = service, files, stack, 0
         self.up()
@@ -62,8 +39,8 @@ class FarSide:
     @property
     def deposited(self) -> list[str]:
         """The keys of all deposits, in their order."""
-        known = self.service.keys
-        return [known[each.id] for each in self.service.arrivals.all() if each.id in known]
+        found = self.service.arrivals.all()
+        return [each.facts["request"] for each in found if each.facts["kind"] == "message"]
 
     @property
     def statuses(self) -> list[str]:
@@ -73,7 +50,8 @@ class FarSide:
 
     def documents(self, key: str) -> list[str]:
         """Return the digests of a deposit's files, in the order in which they came."""
-        (number,) = [each for each, of in self.service.keys.items() if of == key]
+        found = self.service.arrivals.all()
+        (number,) = [each.id for each in found if each.facts["request"] == key]
         files = sorted(self.service.arrivals.folder.joinpath(number).glob("file-*"))
         return [hashlib.sha256(each.read_bytes()).hexdigest() for each in files]
 
@@ -84,7 +62,7 @@ class FarSide:
     def up(self) -> None:
         """Serve, on the same port as before."""
         tls = Tls(certificate=self._files.server, ca=self._files.ca)
-        served = serving(self._make_app, port=self.port, tls=tls)
+        served = serving(lambda: make_app(self.service), port=self.port, tls=tls)
         self.port = self._stack.enter_context(served).port
 
     def deleted(self, account: str) -> None:
@@ -107,18 +85,14 @@ class FarSide:
         """Know our certificate no more."""
         self.service.senders = frozenset({"another"})
 
-    def _make_app(self) -> web.Application:
-        app = make_app(self.service)
-        app.middlewares.append(_noting)
-        return app
 
-
-@web.middleware
-async def _noting(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    _asked.set(request.headers.get(REQUEST_ID, ""))
-    return await handler(request)
+def service(folder: Path) -> Service:
+    """Return the mailboxes, which know SENDER; what arrives is kept in `folder`."""
+    return Service(
+        folder,
+        senders=frozenset({SENDER}),
+        authority=certificates().authority.issued.certificate,
+    )
 
 
 @contextmanager
@@ -127,7 +101,7 @@ def bench(folder: Path) -> Iterator[Bench]:
     files = certificates().write(folder / "certificates")
     client = files.clients[SENDER]
     with ExitStack() as stack:
-        far_side = FarSide(stack, Keyed(folder / "arrived", certificates()), files)
+        far_side = FarSide(stack, service(folder / "arrived"), files)
         config = {
             "transport": "direct",
             "url": f"https://127.0.0.1:{far_side.port}",

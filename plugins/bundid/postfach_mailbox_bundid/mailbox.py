@@ -30,6 +30,7 @@ from postfach_mailbox_bundid.assumed import (
     TEXT_BYTES_MAX,
 )
 from postfach_mailbox_bundid.author import Author, Unfit
+from postfach_mailbox_bundid.bridged import Bridged
 from postfach_mailbox_bundid.direct import Direct
 
 HANDLE: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -46,7 +47,7 @@ class Way(Protocol):
         """Put a message into a mailbox."""
         ...
 
-    def set_status(self, update: StatusUpdate, content: str) -> Outcome:
+    def set_status(self, update: StatusUpdate, content: str, keep: Keep) -> Outcome:
         """Show a state."""
         ...
 
@@ -75,14 +76,17 @@ class Mailbox:
         self._way = self._way_of(config)
 
     def _way_of(self, config: settings.Config) -> Way:
-        if config.url is None:
-            raise ValueError("url: must be set where transport is direct")
-        return Direct(config.url, self._tls)
+        if config.transport == "direct" and config.url is not None:
+            return Direct(config.url, self._tls)
+        if config.transport == "fitconnect" and config.fitconnect is not None:
+            return Bridged(config.fitconnect, self._tls)
+        raise ValueError(f"transport: {config.transport} is not set up")  # Config has seen to it
 
     def capabilities(self) -> Capabilities:
         """Return what the hub checks notices against before they come here."""
         direct = self._config.transport == "direct"
         return Capabilities(
+            contract="1.1",
             scheme="bundid",
             address_pattern=HANDLE,
             address_normal_form="lower",
@@ -121,13 +125,13 @@ class Mailbox:
         """Say what became of a key."""
         return self._way.reconcile(key, reference)
 
-    def set_status(self, update: StatusUpdate) -> Outcome:
+    def set_status(self, update: StatusUpdate, keep: Keep) -> Outcome:
         """Show the state of an application."""
         try:
             made = content.state(update, self._config.wording)
         except content.NotAccepted as error:
             return _refused(error)
-        return self._way.set_status(update, made)
+        return self._way.set_status(update, made, keep)
 
     def health(self) -> Health:
         """Say whether messages would be taken."""

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from postfach_fitconnect import Bridge
 from postfach_mailbox import HubPath, Settings
 from postfach_mailbox_bundid.content import SENDER_MAX, Wording
 
@@ -48,6 +49,8 @@ class Config(Settings):
     """Where the service is. For `direct`."""
     ca_file: HubPath | None = None
     """Certificates that the service's is held against. Unset: those of the system."""
+    fitconnect: Bridge | None = None
+    """How FIT-Connect is reached, and its bridge. For `fitconnect`; a table of its own."""
     sender: Annotated[str, Field(min_length=1, max_length=SENDER_MAX)] | None = None
     """Who is shown as sender. Unset: the name of the notice's author."""
     sender_url: Annotated[str, Field(max_length=255), AfterValidator(_link)] | None = None
@@ -63,6 +66,11 @@ class Config(Settings):
     def _of_the_transport(self) -> "Config":
         if self.transport == "direct" and self.url is None:
             raise ValueError("url: must be set where transport is direct")
+        if self.transport == "fitconnect" and self.fitconnect is None:
+            raise ValueError("fitconnect: must be there where transport is fitconnect")
+        if self.fitconnect is not None and self.fitconnect.reply_key_file is not None:
+            text = "fitconnect.reply_key_file: the bridge brings no replies; see reply_address"
+            raise ValueError(text)
         return self
 
     @property

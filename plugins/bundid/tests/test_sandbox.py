@@ -1,6 +1,5 @@
 """States, the bridge's way in, switches, restarts, and the sandbox as a program."""
 
-import dataclasses
 import http.client
 import json
 import re
@@ -10,18 +9,15 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from postfach_mailbox_bundid.assumed import ANSWERS, STATES_IN_ORDER, Code
 from postfach_mailbox_bundid.sandbox import HIGH, SUBSTANTIAL, Refusal, Service
 from postfach_mailbox_bundid.sandbox.attempt import Attempt
-from postfach_mailbox_bundid.sandbox.desk import OTHER, SENDER, Desk, trying
+from postfach_mailbox_bundid.sandbox.desk import Desk, trying
 from postfach_sandbox import ca
-from postfach_sandbox.issuing import Issued
 
 Spoil = Callable[[Attempt], None]
 
@@ -115,80 +111,14 @@ def test_states_are_remembered_after_a_restart(
         assert len(desk.service.arrivals.all()) == 1
 
 
-def test_the_bridge_hands_over_a_message(desk: Desk) -> None:
-    attempt = desk.message()
-    taken = desk.service.receive(attempt.envelope(bridged=True), attempt.files)
-    assert taken.body["messageId"] == taken.arrival.facts["id"]
-    assert desk.service.arrivals.read(taken.arrival.id, "file-02") == attempt.files[1].data
-    state = desk.state(fresh()).envelope(bridged=True)
-    assert desk.service.receive_state(state).arrival.facts["status"] == "PROCESSING"
-
-
-def test_the_bridges_token_is_judged_by_the_time_of_the_submission(desk: Desk) -> None:
-    attempt = desk.message()
-    for name in ("iat", "exp"):
-        attempt.claims[name] -= 7200
-    envelope = attempt.envelope(bridged=True)
-    with pytest.raises(Refusal, match="expired"):
-        desk.service.receive(envelope, attempt.files)
-    desk.service.receive(envelope, attempt.files, at=datetime.now(UTC) - timedelta(hours=2))
-
-
-def pem(issued: Issued) -> str:
-    return issued.certificate.public_bytes(Encoding.PEM).decode()
-
-
-@pytest.mark.parametrize(
-    ("which", "code"),
-    [
-        ("none", Code.REQUEST_INVALID),
-        ("no PEM", Code.CERTIFICATE_REFUSED),
-        ("stranger", Code.CERTIFICATE_REFUSED),
-        ("expired", Code.CERTIFICATE_REFUSED),
-        ("unregistered", Code.CERTIFICATE_REFUSED),
-        ("short key", Code.CERTIFICATE_REFUSED),
-        ("signature", Code.SIGNATURE_INVALID),
-        ("missing file", Code.ATTACHMENT_MISSING),
-        ("other file", Code.DIGEST_WRONG),
-        ("unknown", Code.MAILBOX_UNKNOWN),
-    ],
-)
-def test_the_bridge_is_refused_as_strictly(desk: Desk, which: str, code: Code) -> None:
-    attempt, known = desk.message(), desk.certificates
-    certificates: dict[str, str | None] = {
-        "none": None,
-        "no PEM": "x",
-        "stranger": pem(known.stranger),
-        "expired": pem(known.expired),
-        "unregistered": pem(known.clients[OTHER]),
-        "short key": pem(known.authority.client(SENDER, bits=1024)),
-    }
-    if which in certificates:
-        attempt.outer["authorCertificate"] = certificates[which]
-    if which == "signature":
-        attempt.outer["sha512sum"] = "AAAA"
-    if which == "unknown":
-        attempt.fields["mailboxUuid"] = fresh()
-    envelope, files = attempt.envelope(bridged=True), attempt.files
-    if which == "missing file":
-        files = files[:1]
-    if which == "other file":
-        changed = files[0].data.replace(b"1", b"2")
-        files = [dataclasses.replace(files[0], data=changed), files[1]]
-    before = desk.service.arrivals.all()
-    with pytest.raises(Refusal) as refused:
-        desk.service.receive(envelope, files)
-    assert refused.value.code == code
-    assert desk.service.arrivals.all() == before
-
-
 def test_a_closed_mailbox_is_deleted_until_it_is_good_again(desk: Desk) -> None:
     desk.service.switches.turn(SUBSTANTIAL, "closed")
     other = desk.message()
     other.fields["mailboxUuid"] = HIGH
     assert (desk.send(desk.message()).status, desk.send(other).status) == (410, 200)
+    envelope, files = desk.message().envelope(bridged=True), desk.message().files
     with pytest.raises(Refusal, match="deleted"):
-        desk.service.receive(desk.message().envelope(bridged=True), desk.message().files)
+        desk.service.receive(envelope, files, submission=fresh())
     desk.service.switches.turn("*", "good")
     assert desk.send(desk.message()).status == 200
 

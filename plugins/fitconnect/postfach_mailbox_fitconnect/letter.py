@@ -24,6 +24,7 @@ def parcel(delivery: Delivery, schema: str) -> Parcel:
         service=delivery.notice.service,
         data=Data(content=content(delivery, attachments), schema=schema),
         attachments=attachments,
+        request_id=delivery.key,
     )
 
 

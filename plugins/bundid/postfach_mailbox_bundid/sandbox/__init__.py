@@ -1,7 +1,7 @@
 """The sandbox: a server that behaves as the citizen's mailbox (ZBP v6) does, as far as is known.
 
 In this process: `with serving(Service(folder), files) as served`. As a program: see `--help` of
-`python -m postfach_mailbox_bundid.sandbox`. For FIT-Connect's bridge: `Service.receive`.
+`python -m postfach_mailbox_bundid.sandbox`. Behind FIT-Connect's bridge: `bridging`.
 """
 
 from postfach_mailbox_bundid.sandbox.app import make_app, serving
@@ -15,7 +15,6 @@ from postfach_mailbox_bundid.sandbox.service import (
     UNKNOWN,
     Account,
     Service,
-    Taken,
 )
 from postfach_mailbox_bundid.sandbox.upload import File, Handed
 
@@ -31,7 +30,6 @@ __all__ = [
     "Handed",
     "Refusal",
     "Service",
-    "Taken",
     "make_app",
     "serving",
 ]

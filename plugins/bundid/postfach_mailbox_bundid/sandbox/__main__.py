@@ -15,6 +15,14 @@ and goes on with what lies there. It has these mailboxes, and those given with -
     40000000-0000-4000-8000-000000000004    level 4 (high)
     90000000-0000-4000-8000-000000000009    deleted
 
+With --fitconnect PORT it is also reached through FIT-Connect: its sandbox is served there, and its
+bridge, the destination 6e1f3a52-0000-4000-8000-00000000d00b, hands on what is submitted to it. What
+that one needs lies in fitconnect/ (authority.secret for `secret_file`), and
+
+    python -m postfach_mailbox_fitconnect.sandbox --help
+
+tells how it is made difficult (its own distribution; the switches are those of that port).
+
 It can be made difficult, for one mailbox or for all (`*`; of a state, the application's id):
 
     curl --cacert FOLDER/certificates/ca.pem -X POST \
@@ -35,11 +43,16 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from uuid import UUID
 
 from cryptography import x509
 
+from postfach_fitconnect import sandbox as fitconnect
+from postfach_fitconnect.assumed import KEY_BITS_MIN
+from postfach_fitconnect.sandbox.program import secret_file
+from postfach_mailbox_bundid.sandbox import bridging
 from postfach_mailbox_bundid.sandbox.app import make_app
 from postfach_mailbox_bundid.sandbox.service import ACCOUNTS, Account, Service
 from postfach_sandbox import ca
@@ -70,6 +83,9 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--account", type=account, action="append", metavar="UUID=LEVEL", help="one more mailbox"
     )
+    parser.add_argument(
+        "--fitconnect", type=int, metavar="PORT", help="serve FIT-Connect with its bridge there"
+    )
     parser.add_argument("--bits", type=int, default=BITS, help="of the RSA keys")
     parser.add_argument(
         "--handshake",
@@ -84,6 +100,16 @@ def main(arguments: Sequence[str]) -> int:
     parser = options()
     given = parser.parse_args(arguments)
     names = given.name or ["authority"]
+    with ExitStack() as stack:
+        return _serve(parser, given, names, stack)
+
+
+def _serve(
+    parser: argparse.ArgumentParser,
+    given: argparse.Namespace,
+    names: Sequence[str],
+    stack: ExitStack,
+) -> int:
     try:
         files = ca.ensure(given.folder / "certificates", names, bits=given.bits)
         service = Service(
@@ -92,6 +118,7 @@ def main(arguments: Sequence[str]) -> int:
             senders=frozenset(names),
             authority=x509.load_pem_x509_certificate(files.ca.read_bytes()),
         )
+        hint = _before_it(given, service, files, stack)
     except (OSError, ValueError, TypeError) as error:
         parser.error(str(error))
     return run(
@@ -104,7 +131,26 @@ def main(arguments: Sequence[str]) -> int:
         ),
         hint="".join(
             f"{each.pkcs12}, password in {each.password}\n" for each in files.clients.values()
-        ),
+        )
+        + hint,
+    )
+
+
+def _before_it(
+    given: argparse.Namespace, service: Service, files: ca.Files, stack: ExitStack
+) -> str:
+    """Serve FIT-Connect where it is asked for, until `stack` ends; return what to tell of it."""
+    if given.fitconnect is None:
+        return ""
+    made = bridging.platform(
+        given.folder / "fitconnect", service, bits=max(given.bits, KEY_BITS_MIN)
+    )
+    served = stack.enter_context(fitconnect.serving(made, files, port=given.fitconnect))
+    return (
+        f"FIT-Connect on {served.url}/, token_url {served.url}{fitconnect.TOKEN}\n"
+        f'issuer = "{made.issuer}"; destination = "{fitconnect.BRIDGE}"\n'
+        f'client_id = "{bridging.CLIENT}"; '
+        f'secret_file = "{secret_file(given.folder / "fitconnect", bridging.CLIENT)}"\n'
     )
 
 

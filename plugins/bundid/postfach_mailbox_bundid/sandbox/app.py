@@ -7,13 +7,19 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from postfach_mailbox_bundid.assumed import ENVELOPE_BYTES_MAX, MESSAGES, STATES, Code
+from postfach_mailbox_bundid.assumed import (
+    ENVELOPE_BYTES_MAX,
+    MESSAGES,
+    REQUEST_ID,
+    STATES,
+    Code,
+)
 from postfach_mailbox_bundid.sandbox.content import Message, State
 from postfach_mailbox_bundid.sandbox.envelope import Envelope
 from postfach_mailbox_bundid.sandbox.parts import Body
 from postfach_mailbox_bundid.sandbox.refusing import Refusal
 from postfach_mailbox_bundid.sandbox.sender import Sender
-from postfach_mailbox_bundid.sandbox.service import Service
+from postfach_mailbox_bundid.sandbox.service import Origin, Service
 from postfach_mailbox_bundid.sandbox.upload import Upload
 from postfach_sandbox.ca import Files
 from postfach_sandbox.faults import Switch, acted
@@ -99,7 +105,9 @@ class _Desk:
                     await _take_files(body, upload)
                 finally:
                     upload.close()
-                taken = self._service.keep(message, envelope, sender, upload, incoming)
+                taken = self._service.keep(
+                    message, envelope, sender, upload, incoming, origin=_origin(request)
+                )
             return web.json_response(taken.body)
 
         return await acted(request, self._service.switches, message.mailboxUuid, work)
@@ -120,9 +128,14 @@ class _Desk:
 
         async def work(switch: Switch) -> web.StreamResponse:
             del switch
-            return web.json_response(self._service.set_state(state, envelope, sender).body)
+            taken = self._service.set_state(state, envelope, sender, _origin(request))
+            return web.json_response(taken.body)
 
         return await acted(request, self._service.switches, state.applicationId, work)
+
+
+def _origin(request: web.Request) -> Origin:
+    return Origin(request=request.headers.get(REQUEST_ID))
 
 
 async def _take_files(body: Body, upload: Upload) -> None:

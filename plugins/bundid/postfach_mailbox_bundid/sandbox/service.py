@@ -1,13 +1,17 @@
 """What the sandbox does with a request, whatever way it came: checks, accounts, storing.
 
 Directly, over HTTP, `app` feeds it piece by piece. Through FIT-Connect's bridge whole submissions
-come by `receive` and `receive_state`, from any thread; a Refusal is to become a reject event.
+come by `receive` and `receive_state`, from any thread; a Refusal is to become a reject event, and
+one that comes again is answered as the first time. The switches act there too: whoever is away, or
+whose answer is lost, is asked again by the bridge.
 """
 
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -47,11 +51,27 @@ ACCOUNTS: Final[Mapping[str, Account]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """How something came: the request's X-Request-ID, or FIT-Connect's submission."""
+
+    request: str | None = None
+    submission: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """What was stored, and the answer's body."""
 
     arrival: Arrival
     body: dict[str, str]
+
+
+class Away(OSError):
+    """A switch says that the service does not answer the bridge now."""
+
+
+_DEAF: Final = frozenset({Fault.BUSY, Fault.ERROR, Fault.AWAY, Fault.DROP_BEFORE})
+_MUTE: Final = frozenset({Fault.DROP_AFTER, Fault.WRONG_TYPE})
 
 
 class Service:
@@ -75,22 +95,30 @@ class Service:
         self.accounts, self.senders, self.authority = dict(accounts), senders, authority
         self._lock = threading.Lock()
         self._states: dict[str, str] = {}
+        self._submissions: set[str] = set()
         for each in self.arrivals.all():
+            self._submissions.add(each.facts.get("submission") or "")
             if each.facts["kind"] == "state":
                 self._states[each.facts["application"]] = each.facts["status"]
 
     def receive(
-        self, envelope: bytes, files: Iterable[File] = (), *, at: datetime | None = None
-    ) -> Taken:
-        """Take a message that came through the bridge, whole. Raises Refusal.
+        self,
+        envelope: bytes,
+        files: Iterable[File] = (),
+        *,
+        submission: str,
+        at: datetime | None = None,
+    ) -> None:
+        """Take a message that came through the bridge, whole; again: once. Raises Refusal, Away.
 
         at: when it was submitted, by which its token is judged; None: now
         """
-        read, sender = self._of_bridge(envelope, at)
-        message = Message.read(read.content)
-        self.admit(message, self.switches.at(message.mailboxUuid))
-        with self.arrivals.begin() as incoming:
-            upload = Upload(message.attachments, incoming)
+        read, sender, message = self.examine(envelope, at)
+        with self._acting(message.mailboxUuid, submission) as switch, self.arrivals.begin() as new:
+            if switch is None:
+                return
+            self.admit(message, switch)
+            upload = Upload(message.attachments, new)
             try:
                 for each in files:
                     upload.begin(each.filename, each.content_type)
@@ -99,12 +127,30 @@ class Service:
             finally:
                 upload.close()
             upload.finish()
-            return self.keep(message, read, sender, upload, incoming)
+            origin = Origin(submission=submission)
+            self.keep(message, read, sender, upload, new, origin=origin)
 
-    def receive_state(self, envelope: bytes, *, at: datetime | None = None) -> Taken:
-        """Take a state that came through the bridge. Raises Refusal."""
+    def receive_state(
+        self,
+        envelope: bytes,
+        files: Sequence[File] = (),
+        *,
+        submission: str,
+        at: datetime | None = None,
+    ) -> None:
+        """Take a state that came through the bridge; again: once. Raises Refusal, Away."""
         read, sender = self._of_bridge(envelope, at)
-        return self.set_state(State.read(read.content), read, sender)
+        state = State.read(read.content)
+        if files:
+            raise Refusal(Code.ATTACHMENT_UNDECLARED, "a state has no files")
+        with self._acting(state.applicationId, submission) as switch:
+            if switch is not None:
+                self.set_state(state, read, sender, Origin(submission=submission))
+
+    def examine(self, envelope: bytes, at: datetime | None) -> tuple[Envelope, Sender, Message]:
+        """Read a message that came through the bridge, without its files. Raises Refusal."""
+        read, sender = self._of_bridge(envelope, at)
+        return read, sender, Message.read(read.content)
 
     def admit(self, message: Message, switch: Switch) -> None:
         """Check that the mailbox takes the message. Raises Refusal."""
@@ -124,6 +170,8 @@ class Service:
         sender: Sender,
         upload: Upload,
         incoming: Incoming,
+        *,
+        origin: Origin,
     ) -> Taken:
         """Store a message that was checked wholly, with its files."""
         facts = {
@@ -139,9 +187,9 @@ class Service:
             "application": message.applicationId,
             "attachments": upload.facts,
         }
-        return self._keep(facts, envelope, incoming, message.mailboxUuid)
+        return self._keep(facts, envelope, incoming, message.mailboxUuid, origin)
 
-    def set_state(self, state: State, envelope: Envelope, sender: Sender) -> Taken:
+    def set_state(self, state: State, envelope: Envelope, sender: Sender, origin: Origin) -> Taken:
         """Store the state of an application. Raises Refusal: it would go back."""
         facts = {
             "kind": "state",
@@ -154,20 +202,41 @@ class Service:
             before = self._states.get(state.applicationId)
             if before is not None and not state.follows(before):
                 raise Refusal(Code.STATE_BACKWARDS, f"status: the application is {before}")
-            taken = self._keep(facts, envelope, incoming, state.applicationId)
+            taken = self._keep(facts, envelope, incoming, state.applicationId, origin)
             self._states[state.applicationId] = state.status
             return taken
 
     def _keep(
-        self, facts: Mapping[str, Any], envelope: Envelope, incoming: Incoming, account: str
+        self,
+        facts: Mapping[str, Any],
+        envelope: Envelope,
+        incoming: Incoming,
+        account: str,
+        origin: Origin,
     ) -> Taken:
         incoming.write("content.json", envelope.content)
         incoming.write("envelope.json", envelope.data)
         now = self.switches.now(account).astimezone(UTC)
-        arrival = incoming.keep(facts, now)
+        arrival = incoming.keep({**facts, **asdict(origin)}, now)
+        self._submissions.add(origin.submission or "")
         created = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         name, value = (MESSAGE_ID, facts.get("id")) if "id" in facts else (APPLICATION_ID, account)
         return Taken(arrival=arrival, body={name: str(value), CREATED: created})
+
+    @contextmanager
+    def _acting(self, account: str, submission: str) -> Iterator[Switch | None]:
+        """Act as switched, before and after; None: the submission was stored already."""
+        if submission in self._submissions:
+            yield None
+            return
+        switch = self.switches.take(account)
+        if switch.do in _DEAF:
+            raise Away(f"switched to {switch.do}")
+        yield switch
+        if switch.do == Fault.SLOW:
+            time.sleep(switch.value)  # this is the fault itself
+        if switch.do in _MUTE:
+            raise Away(f"switched to {switch.do}")
 
     def _of_bridge(self, data: bytes, at: datetime | None) -> tuple[Envelope, Sender]:
         if self.authority is None:

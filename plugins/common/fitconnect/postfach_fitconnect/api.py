@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from postfach_fitconnect.asking import Asks, Left
+from postfach_fitconnect.assumed import REQUEST_ID
 from postfach_fitconnect.settings import FitConnect
 from postfach_fitconnect.tokens import Tokens, place
 from postfach_http import Answer, Client, Tls
@@ -54,6 +55,7 @@ class Api:
         body: Body | None = None,
         accept: str = JSON,
         most: int = MOST,
+        request_id: str | None = None,
     ) -> Answer:
         """Send a request; where its token is refused, once more with a new one.
 
@@ -61,10 +63,12 @@ class Api:
         no token, and nothing of the request was sent; else as `Client.ask`.
         """
         token = self.tokens.current(left)
-        answer = self._send(method, path, _headers(token, accept), left, body=body, most=most)
+        headers = _headers(token, accept, request_id)
+        answer = self._send(method, path, headers, left, body=body, most=most)
         if answer.status == 401:
             token = self.tokens.current(left, refused=token)
-            answer = self._send(method, path, _headers(token, accept), left, body=body, most=most)
+            headers = _headers(token, accept, request_id)
+            answer = self._send(method, path, headers, left, body=body, most=most)
         return answer
 
     def open(self, path: str, *, left: Left, most: int = MOST) -> Answer:
@@ -96,11 +100,12 @@ class Api:
             )
 
 
-def _headers(token: str, accept: str) -> dict[str, str]:
-    return {
+def _headers(token: str, accept: str, request_id: str | None) -> dict[str, str]:
+    headers = {
         "Authorization": f"Bearer {token}",
         "Accept": f"{accept}, application/problem+json",
     }
+    return headers if request_id is None else {**headers, REQUEST_ID: request_id}
 
 
 def json_body(value: object) -> Body:

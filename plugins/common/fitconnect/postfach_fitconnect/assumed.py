@@ -14,6 +14,8 @@ Destination: `{"destinationId", "status", "encryptionKid", "services": [{"identi
 "submissionSchemas": [{"schemaUri", "mimeType"}]}]}`; a destination without `services` says nothing
 of what it takes. Key: a JWK with `kty` RSA, `kid`, `alg`, `key_ops`. jwks.json: `{"keys": [...]}`.
 
+Each submission may be created with a header `X-Request-ID`, which nobody has to look at.
+
 Submission: `POST` with `{"destinationId", "announcedAttachments": [uuid, ...], "publicService":
 {"identifier", "name"}, "caseId" (only to go on with a case)}`, answered 201 with `{"submissionId",
 "caseId", "destinationId"}`. An attachment is answered 204, the submission itself 202. `DELETE` of a
@@ -41,6 +43,7 @@ from typing import Final
 from postfach_mailbox import RefusalCode
 
 # Paths below the submission URL.
+REQUEST_ID: Final = "X-Request-ID"
 JWKS: Final = "/.well-known/jwks.json"
 DESTINATION: Final = "/v2/destinations/{destination}"
 KEY: Final = "/v2/destinations/{destination}/keys/{kid}"
@@ -243,6 +246,7 @@ REJECTIONS: Final[Mapping[str, RefusalCode]] = MappingProxyType(
         f"{BRIDGE_PROBLEM}too-large": RefusalCode.TOO_LARGE,
         f"{BRIDGE_PROBLEM}type-refused": RefusalCode.TYPE_REFUSED,
         f"{BRIDGE_PROBLEM}malware-found": RefusalCode.MALWARE,
+        f"{BRIDGE_PROBLEM}state-backwards": RefusalCode.OTHER,
     }
 )
 """What a problem of a reject means; another of BRIDGE_PROBLEM is CONTENT_INVALID, any else OTHER.

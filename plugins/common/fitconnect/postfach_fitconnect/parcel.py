@@ -71,6 +71,8 @@ class Parcel:
     case: to go on with; None: the service makes a new one
     ours: the destination is one of the settings, so what is wrong with it is our fault: Held. Else
         it is the recipient: Refused
+    request_id: goes with the request that creates the submission, for the service's staff; the
+        hub's key of the notice
     """
 
     destination: str
@@ -80,6 +82,7 @@ class Parcel:
     service_name: str | None = None
     case: str | None = None
     ours: bool = False
+    request_id: str | None = None
 
 
 _ID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"

@@ -97,7 +97,9 @@ class Submitting:
         }
         if parcel.case is not None:
             order["caseId"] = parcel.case
-        answer = self._api.ask("POST", SUBMISSIONS, body=json_body(order), left=left)
+        answer = self._api.ask(
+            "POST", SUBMISSIONS, body=json_body(order), left=left, request_id=parcel.request_id
+        )
         if answer.status not in CREATED:
             raise self._not_created(answer, parcel)
         reference = _reference(answer, parcel)

@@ -35,16 +35,20 @@ class Office:
 
     def __init__(self) -> None:
         self.taken: list[tuple[bytes, list[Handed], datetime]] = []
+        self.submissions: list[str] = []
         self.failure: Exception | None = None
         self.gate: threading.Event | None = None
         self.entered = threading.Semaphore(0)
 
-    def receive(self, envelope: bytes, files: Sequence[Handed], *, at: datetime) -> None:
+    def receive(
+        self, envelope: bytes, files: Sequence[Handed], *, submission: str, at: datetime
+    ) -> None:
         self.entered.release()
         if self.gate is not None:
             assert self.gate.wait(20)
         if self.failure is not None:
             raise self.failure
+        self.submissions.append(submission)
         self.taken.append((envelope, list(files), at))
 
 
@@ -76,6 +80,7 @@ def test_data_and_files_are_handed_over_byte_for_byte_and_in_order(
     attempt = trial.attempt(BRIDGE)
     assert attempt.run().status == 202
     ((envelope, files, at),) = office.taken
+    assert office.submissions[-1] == attempt.submission
     assert (envelope, files) == (attempt.data, attempt.files)
     assert abs(at - datetime.now(UTC)) < timedelta(seconds=30)
     assert [*attempt.events[-1]["events"]] == [EventType.ACCEPT]

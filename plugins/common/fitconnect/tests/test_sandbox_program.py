@@ -1,7 +1,6 @@
 """The sandbox as a program."""
 
 import json
-import os
 import re
 import signal
 import subprocess
@@ -10,25 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from postfach_fitconnect.sandbox import BRIDGE, main
+from postfach_fitconnect.sandbox import ACTIVE, main
 from postfach_fitconnect.sandbox.attempt import SERVICE, Attempt, Line, Request
 
 pytestmark = pytest.mark.slow
 
-BRIDGES = """
-from postfach_fitconnect.sandbox import Destination
-
-def make(folder):
-    def forward(envelope, files, *, at):
-        folder.mkdir(exist_ok=True)
-        (folder / "taken").write_bytes(envelope)
-    return Destination(forwards={SERVICE: forward})
-
-def nothing(folder):
-    return folder
-
-SERVICE = "urn:de:fim:leika:leistung:99012012001000"
-"""
 MORE = "6e1f3a52-0000-4000-8000-0000000000aa"
 
 
@@ -44,16 +29,11 @@ def submitted(line: Line, token: str, destination: str) -> Attempt:
 
 @pytest.mark.slow
 def test_the_program_serves_until_it_is_ended_and_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "bridges.py").write_text(BRIDGES, "utf-8")
     folder = tmp_path / "sandbox"
     command = [sys.executable, "-m", "postfach_fitconnect.sandbox.program", "--port", "0"]
     command += ["--folder", str(folder), "--bits", "3072", "--destination", MORE]
-    command += ["--bridge", "bridges:make"]
     for number in range(2):
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=environment
-        ) as program:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
             assert program.stdout is not None
             told = re.match(r"ready on https://127\.0\.0\.1:(\d+)/\n", program.stdout.readline())
             assert told is not None
@@ -61,7 +41,7 @@ def test_the_program_serves_until_it_is_ended_and_goes_on(tmp_path: Path) -> Non
             line = Line(int(told[1]), folder / "certificates" / "ca.pem")
             secret = (folder / "authority.secret").read_text("ascii").strip()
             token = line.token("authority", secret).json["access_token"]
-            begun = [submitted(line, token, destination) for destination in (MORE, BRIDGE)]
+            begun = [submitted(line, token, destination) for destination in (MORE, ACTIVE)]
             page = line.send(Request(method="GET", path="/", headers={}, body=b""))
             program.send_signal(signal.SIGTERM)
             assert program.wait(20) == 0
@@ -69,7 +49,6 @@ def test_the_program_serves_until_it_is_ended_and_goes_on(tmp_path: Path) -> Non
         assert "authority.secret" in hints
         assert begun[0].submission in page.body.decode()
         assert len(list((folder / "arrived").iterdir())) == 2 * (number + 1)
-        assert (folder / "bridge" / "taken").read_bytes() == begun[1].data
     facts = json.loads((folder / "arrived" / "000001" / "facts.json").read_text("utf-8"))
     assert (facts["facts"]["destination"], facts["facts"]["service"]) == (MORE, SERVICE)
 
@@ -79,10 +58,6 @@ def test_the_program_serves_until_it_is_ended_and_goes_on(tmp_path: Path) -> Non
     [
         (["--destination", "canary"], "--destination"),
         (["--client", "../canary"], "--client"),
-        (["--bridge", "postfach_no_such:make"], "--bridge"),
-        (["--bridge", "json:none"], "--bridge"),
-        (["--bridge", "json:__name__"], "--bridge"),
-        (["--bridge", "pathlib:Path"], "--bridge"),
     ],
 )
 def test_a_wrong_option_is_named(

@@ -14,6 +14,7 @@ In this process: `with serving(Platform(folder, clients=...), files) as served`.
     switching    switches
     attempt      a valid submission, made without the client's code, to be spoilt
     trial        a served sandbox for tests
+    farside      what the kits of mailboxes share
 
 What both sides must agree on is in `assumed`. Beside it the sandbox, where nothing is known, takes
 the strict side: every request with a body has a Content-Length; JSON has no member that is not

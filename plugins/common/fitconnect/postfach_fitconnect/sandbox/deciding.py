@@ -104,7 +104,8 @@ class Decider:
             return self._accept(record)
         data, files = self._receiver.handed(record)
         try:
-            forward(data, files, at=datetime.fromtimestamp(record.submitted or 0, UTC))
+            at = datetime.fromtimestamp(record.submitted or 0, UTC)
+            forward(data, files, submission=record.id, at=at)
         except OSError:
             return record  # it is away: handed over when it is looked at the next time
         except Exception as error:  # of the mailbox service's own kind, which is not known here

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from postfach_fitconnect.assumed import JOSE, DestinationStatus, Problem
+from postfach_fitconnect.assumed import JOSE, REQUEST_ID, DestinationStatus, Problem
 from postfach_fitconnect.sandbox.asked import CLIENT, JSON, body_of, check_body, switched, uuid
 from postfach_fitconnect.sandbox.fields import Order, Submit
 from postfach_fitconnect.sandbox.granting import GrantRefused
@@ -100,7 +100,11 @@ class Desk:
 
         async def work(switch: Switch) -> web.StreamResponse:
             made = await asyncio.to_thread(
-                self._platform.submissions.create, request[CLIENT], order, switch
+                self._platform.submissions.create,
+                request[CLIENT],
+                order,
+                switch,
+                request.headers.get(REQUEST_ID),
             )
             body = {
                 "submissionId": made.id,

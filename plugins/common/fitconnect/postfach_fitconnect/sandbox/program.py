@@ -16,7 +16,6 @@ and goes on with what lies there. It has these destinations, and those given wit
     6e1f3a52-0000-4000-8000-00000000d002    in use
     6e1f3a52-0000-4000-8000-00000000d008    inactive
     6e1f3a52-0000-4000-8000-00000000d009    decommissioned
-    6e1f3a52-0000-4000-8000-00000000d00b    a bridge, with --bridge
 
 It can be made difficult, for one destination, one step, both as DESTINATION/STEP, or for all (`*`):
 
@@ -49,17 +48,16 @@ reply, reply-attachment, acknowledge. By hand (POST; GET /submissions lists them
 """
 
 import argparse
-import importlib
 import secrets
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
 from postfach_fitconnect.sandbox.app import TOKEN, make_app
 from postfach_fitconnect.sandbox.granting import Client
 from postfach_fitconnect.sandbox.keyring import BITS, Keyring
-from postfach_fitconnect.sandbox.platform import BRIDGE, DESTINATIONS, ISSUER, Platform
+from postfach_fitconnect.sandbox.platform import DESTINATIONS, ISSUER, Platform
 from postfach_fitconnect.sandbox.receiving import Destination
 from postfach_sandbox import ca
 from postfach_sandbox.issuing import BITS as CERTIFICATE_BITS
@@ -78,13 +76,16 @@ def main(arguments: Sequence[str]) -> int:
         files = ca.ensure(given.folder / "certificates", (), bits=min(given.bits, CERTIFICATE_BITS))
         platform = Platform(
             given.folder,
-            clients={name: Client(secret=_secret(given.folder, name)) for name in names},
-            destinations=_destinations(given),
+            clients={name: Client(secret=secret(given.folder, name)) for name in names},
+            destinations={
+                **DESTINATIONS,
+                **{each: Destination() for each in given.destination or ()},
+            },
             keyring=Keyring(given.folder / "keys", bits=given.bits),
             issuer=given.issuer,
             accept_after=None if given.by_hand else given.accept_after,
         )
-    except (OSError, ValueError, TypeError, ImportError, AttributeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         parser.error(str(error))
     return run(
         lambda: make_app(platform),
@@ -107,12 +108,6 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--destination", type=_uuid, action="append", metavar="UUID", help="one more, in use"
     )
-    parser.add_argument(
-        "--bridge",
-        type=_factory,
-        metavar="MODULE:NAME",
-        help="makes a Destination, called with a folder; it hands on what is submitted",
-    )
     parser.add_argument("--issuer", default=ISSUER, help="of the service's tokens")
     parser.add_argument(
         "--accept-after", type=float, default=0.0, metavar="SECONDS", help="default: at once"
@@ -126,32 +121,11 @@ def _uuid(text: str) -> str:
     return str(UUID(text))
 
 
-def _factory(text: str) -> Callable[[Path], Destination]:
-    module, _, name = text.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"MODULE:NAME of what can be imported: {error}") from error
-    if not callable(found):
-        raise argparse.ArgumentTypeError(f"{text}: is no function")
-    return found  # type: ignore[no-any-return]  # what it makes is checked when it is made
-
-
-def _destinations(given: argparse.Namespace) -> Mapping[str, Destination]:
-    found = {**DESTINATIONS, **{each: Destination() for each in given.destination or ()}}
-    if given.bridge is not None:
-        bridge = given.bridge(given.folder / "bridge")
-        if not isinstance(bridge, Destination):
-            raise TypeError("--bridge: made no Destination")
-        found[BRIDGE] = bridge
-    return found
-
-
-def _secret(folder: Path, client: str) -> str:
+def secret(folder: Path, client: str) -> str:
     """Return a client's secret from its file, which is made where there is none."""
     if not plain_name(client):
         raise ValueError(f"--client: {client!r} is no plain file name")
-    path = _secret_file(folder, client)
+    path = secret_file(folder, client)
     if not path.exists():
         new = path.with_suffix(".new")
         new.touch(mode=0o600)
@@ -160,7 +134,8 @@ def _secret(folder: Path, client: str) -> str:
     return path.read_text("ascii").strip()
 
 
-def _secret_file(folder: Path, client: str) -> Path:
+def secret_file(folder: Path, client: str) -> Path:
+    """Return where a client's secret lies."""
     return folder / f"{client}.secret"
 
 
@@ -170,7 +145,7 @@ def _hint(given: argparse.Namespace, names: Sequence[str], files: ca.Files) -> s
         f'issuer = "{given.issuer}"',
         f'ca_file = "{files.ca}"',
         *(
-            f'client_id = "{each}"; secret_file = "{_secret_file(given.folder, each)}"'
+            f'client_id = "{each}"; secret_file = "{secret_file(given.folder, each)}"'
             for each in names
         ),
     ]

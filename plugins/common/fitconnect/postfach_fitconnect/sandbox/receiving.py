@@ -41,10 +41,13 @@ class Forward(Protocol):
     """What a bridge does with a submission: hands it to the mailbox service behind it.
 
     Raises an exception with a `code` where that refuses, which becomes a reject; OSError where it
-    is away: the submission waits, and is handed over when it is looked at the next time.
+    is away, or its answer was lost: the submission waits, and is handed over again when it is
+    looked at the next time. The submission's id tells one that was handed over before.
     """
 
-    def __call__(self, envelope: bytes, files: Sequence[Handed], *, at: datetime) -> object:
+    def __call__(
+        self, envelope: bytes, files: Sequence[Handed], *, submission: str, at: datetime
+    ) -> object:
         """Hand over the data and the attachments in their order; `at`: when it was submitted."""
         ...
 
@@ -213,6 +216,7 @@ def _facts(record: Record, result: _Opened) -> dict[str, object]:
         schema = result.metadata.contentStructure.data.submissionSchema.schemaUri
     return {
         "submission": record.id,
+        "request": record.request,
         "case": record.case,
         "destination": record.destination,
         "client": record.client,

@@ -60,11 +60,13 @@ class Record(_Kept):
     """A submission.
 
     tags: authentication tags, as events tell them
+    request: the X-Request-ID that it was created with
     arrival: number of what was decrypted, None: that was not done yet
     findings: what is wrong with it
     """
 
     service: str
+    request: str | None = None
     announced: tuple[str, ...]
     state: State = State.CREATED
     submitted: float | None = None

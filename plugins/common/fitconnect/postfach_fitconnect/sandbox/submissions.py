@@ -42,7 +42,9 @@ class Submissions:
         self._teller, self._decider, self._switches = teller, decider, switches
         self.accept_after = accept_after
 
-    def create(self, client: str, order: Order, switch: Switch) -> Record:
+    def create(
+        self, client: str, order: Order, switch: Switch, request: str | None = None
+    ) -> Record:
         """Create a submission. Raises Refusal."""
         destination = self._destinations.get(order.destinationId)
         if destination is None:
@@ -63,6 +65,7 @@ class Submissions:
             destination=order.destinationId,
             client=client,
             service=service,
+            request=request,
             announced=tuple(order.announcedAttachments),
             created=self._now(order.destinationId),
         )
