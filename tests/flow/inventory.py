@@ -12,7 +12,7 @@ import hashlib
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -42,17 +42,21 @@ CHAIN = """
 """
 
 
-def unbalanced(world: World, handed_in: int, *, final: bool = True) -> list[str]:
+def unbalanced(
+    world: World, handed_in: int, *, final: bool = True, elsewhere: Sequence[str] | None = None
+) -> list[str]:
     """Return what does not balance; nothing if all is well.
 
     handed_in: drops that were renamed into `in/`
     final: whether every notice must have come to its end
+    elsewhere: the keys of all that lies in mailboxes that are no folders; None: not looked at
     """
     receipts = world.receipts()
     return [
         *_drops(world, handed_in),
         *_notices(world, receipts, final=final),
         *_letters(world),
+        *(_elsewhere(world, elsewhere) if elsewhere is not None else ()),
         *_statuses(world),
         *_receipts(world, receipts),
         *_evidence(world, receipts),
@@ -107,12 +111,26 @@ def _letters(world: World) -> Iterator[str]:
         yield f"letters of no notice: {strange}"
 
 
+def _elsewhere(world: World, keys: Sequence[str]) -> Iterator[str]:
+    found = Counter(keys)
+    for row in world.rows(NOTICES):
+        if row["mailbox"] in FOLDERS or row["kind"] != "notice":
+            continue
+        there = found.pop(row["delivery_key"], 0)
+        wanted = {"DEPOSITED": (1,), "FAILED": (0,)}.get(row["state"], (0, 1))
+        if there not in wanted:
+            yield f"notice {row['id']}, {row['state']}, is {there} times in its mailbox"
+    if found:
+        yield f"in mailboxes, and no notice: {sorted(found)}"
+
+
 def _statuses(world: World) -> Iterator[str]:
     found = {path.stem: path for path in statuses(world)}
     shown: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for row in world.rows(NOTICES):
         path = found.pop(row["delivery_key"], None)
-        if row["state"] == "DEPOSITED" and row["kind"] == "status" and path is None:
+        here = row["mailbox"] in FOLDERS and row["kind"] == "status"
+        if row["state"] == "DEPOSITED" and here and path is None:
             yield f"status {row['id']} is set, and not shown"
         if row["state"] == "FAILED" and path is not None:
             yield f"status {row['id']} is refused, and shown"

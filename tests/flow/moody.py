@@ -46,7 +46,7 @@ def release(folder: Path, version: str) -> None:
 
 def make(folder: Path, program: Program, mood: str, more: dict[str, str], **settings: str) -> World:
     """Make a hub with a moody mailbox; `more` are settings of the mailbox, the others the hub's."""
-    world = World.make(folder, program=program, **settings)
+    world = World.make(folder, program, **settings)
     add(world, "moody", mood, **more)
     return world
 

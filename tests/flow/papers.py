@@ -42,7 +42,8 @@ def message_id() -> str:
 def drop(*papers: Paper, stem: str | None = None, **told: str) -> Drop:
     """Return a drop with these documents, or a small one; `told` overrides the envelope's values.
 
-    Keys of `told`: message_id, account, scheme, subject, text, not_before, obsolete_after.
+    Keys of `told`: message_id, account, scheme, subject, text, legal_basis, not_before,
+    obsolete_after.
     """
     papers = papers or (Paper(),)
     told = {"message_id": message_id()} | told
@@ -108,7 +109,7 @@ def _envelope(told: Mapping[str, str], documents: str) -> bytes:
   <Service>urn:de:fim:leika:leistung:99012012001000</Service>
   <MessageType>Bescheid</MessageType>
   <Subject>{escape(told.get("subject", "Ihre Baugenehmigung"))}</Subject>
-{more["Text"]}  <LegalBasis>OZG9</LegalBasis>
+{more["Text"]}  <LegalBasis>{told.get("legal_basis", "OZG9")}</LegalBasis>
   <AssuranceLevel>substantial</AssuranceLevel>
 {more["NotBefore"]}{more["ObsoleteAfter"]}{documents}</Notice>
 """.encode()

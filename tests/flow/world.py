@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Self
 
@@ -72,9 +73,16 @@ class World:
     program: tuple[str, ...] = (str(HUB),)
 
     @classmethod
-    def make(cls, folder: Path, program: tuple[str, ...] = (str(HUB),), **settings: str) -> Self:
-        """Make a hub as `hub init` does, with settings of a test (`USUAL`)."""
-        started = starter.init(folder, system_clock().now())
+    def make(
+        cls,
+        folder: Path,
+        program: tuple[str, ...] = (str(HUB),),
+        ago: timedelta = timedelta(0),
+        /,
+        **settings: str,
+    ) -> Self:
+        """Make a hub as `hub init` did some time ago, with settings of a test (`USUAL`)."""
+        started = starter.init(folder, system_clock().now() - ago)
         started.config.write_text(HUB_TOML.format(**USUAL | settings), "utf-8")
         return cls(folder=folder, program=program)
 
