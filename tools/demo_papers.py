@@ -115,18 +115,58 @@ def _document(letter: Letter, n: int, paper: Paper) -> str:
     )
 
 
+STATE = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<StatusUpdate xmlns="urn:postfachdienst:envelope:1" version="1.0">
+  <MessageID>urn:de:xta:messageid:bauamt:{uuid}</MessageID>
+  <CreatedAt>2026-02-03T11:00:00+01:00</CreatedAt>
+  <Author identifierScheme="ags" name="Bauamt">130030000000</Author>
+  <Mailbox scheme={scheme}>{account}</Mailbox>
+  <Service>urn:de:fim:leika:leistung:99012012001000</Service>
+  <ApplicationID>{application}</ApplicationID>
+  <Status>{status}</Status>
+  <ServiceName>Baugenehmigung</ServiceName>
+</StatusUpdate>
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The state of an application, to hand in."""
+
+    application: str
+    status: str
+    scheme: str
+    account: str
+
+    @property
+    def uuid(self) -> str:
+        """The MessageID's last part, which is the stem of all its files."""
+        return str(uuid.uuid5(NAMESPACE, f"{self.application} {self.status}"))
+
+    def envelope(self) -> str:
+        """Return the envelope: an element `StatusUpdate` of schemas/status-update.xsd."""
+        return STATE.format(
+            uuid=self.uuid,
+            scheme=quoteattr(self.scheme),
+            account=escape(self.account),
+            application=self.application,
+            status=self.status,
+        )
+
+
 def letters() -> tuple[Letter, ...]:
     """Return what is handed in, in this order."""
     return (
-        _letter("building permit", "citizens/anna", "0815", Baugenehmigung=3, Lageplan=2),
-        _letter("copy for the register", "archive/registry", "0815", Registerabschrift=4),
-        _letter("notice of fees", "citizens/carla", "0816", Gebührenbescheid=2),
-        _letter("order to restore", "citizens/ben", "0817", Anordnung=3),
-        _letter("preliminary decision", "citizens/ben", "0818", Vorbescheid=5),
+        letter("building permit", "citizens/anna", "0815", Baugenehmigung=3, Lageplan=2),
+        letter("copy for the register", "archive/registry", "0815", Registerabschrift=4),
+        letter("notice of fees", "citizens/carla", "0816", Gebührenbescheid=2),
+        letter("order to restore", "citizens/ben", "0817", Anordnung=3),
+        letter("preliminary decision", "citizens/ben", "0818", Vorbescheid=5),
     )
 
 
-def _letter(title: str, mailbox: str, case: str, **pages: int) -> Letter:
+def letter(title: str, mailbox: str, case: str, **pages: int) -> Letter:
     """Return a notice; pages: how many, by the heading of each of its documents."""
     reference, (scheme, _, account) = f"BA-2026-{case}", mailbox.partition("/")
     papers = tuple(

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.flow.world import AT_MOST, HUB, World, until
 
+LOW = "10000000-0000-4000-8000-000000000001"
 HIGH = "40000000-0000-4000-8000-000000000004"
 DELETED = "90000000-0000-4000-8000-000000000009"
 DESTINATION = "6e1f3a52-0000-4000-8000-00000000d001"
@@ -26,6 +27,7 @@ TABLES = {
     "bundid": """
 [mailboxes.bundid]
 plugin = "bundid"
+call_timeout = "8s"
 [mailboxes.bundid.config]
 transport = "direct"
 url = "{url}"
@@ -36,6 +38,7 @@ ca_file = "{sandbox}/certificates/ca.pem"
     "bridged": """
 [mailboxes.bridged]
 plugin = "bundid"
+call_timeout = "8s"
 scheme = "bridged"
 [mailboxes.bridged.config]
 transport = "fitconnect"
@@ -48,6 +51,7 @@ destination = "6e1f3a52-0000-4000-8000-00000000d00b"
     "fitconnect": """
 [mailboxes.fitconnect]
 plugin = "fitconnect"
+call_timeout = "8s"
 collect = "1s"
 [mailboxes.fitconnect.config]
 {client}
@@ -80,12 +84,13 @@ class Federal:
         command += ["--fitconnect", str(self.ports[1]), *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        self.ports = []
-        while len(self.ports) < 2:
+        found: list[int] = []
+        while len(found) < 2:
             line = self.process.stdout.readline()
             assert line, "the sandbox ended"
-            found = re.match(r"(?:ready|FIT-Connect) on https://127\.0\.0\.1:(\d+)/", line)
-            self.ports += [int(found[1])] if found else []
+            told = re.match(r"(?:ready|FIT-Connect) on https://127\.0\.0\.1:(\d+)/", line)
+            found += [int(told[1])] if told else []
+        self.ports = found
         return self
 
     def kill(self) -> None:
@@ -130,9 +135,19 @@ class Federal:
         return sorted(records, key=lambda each: float(each["created"]))
 
     def requests(self) -> list[str]:
-        """Return the hub's key of each message in a mailbox, whichever way it came."""
-        known = {each["id"]: each["request"] for each in self.submissions()}
-        return [each["request"] or known[each["submission"]] for each in self.arrived()]
+        """Return the hub's key of each message in a mailbox, and each that a destination accepted.
+
+        Those that came through the bridge are in a mailbox.
+        """
+        submissions = self.submissions()
+        known = {each["id"]: each["request"] for each in submissions}
+        accepted = [
+            each["request"]
+            for each in submissions
+            if each["state"] == "accepted" and each["destination"] != BRIDGE
+        ]
+        mailed = [each["request"] or known[each["submission"]] for each in self.arrived()]
+        return [*mailed, *accepted]
 
     def post(self, port: int, path: str, body: bytes = b"", **query: str) -> bytes:
         """Ask as whoever sits at the sandbox; port: 0 of the mailboxes, 1 of FIT-Connect."""

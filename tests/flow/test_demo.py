@@ -163,7 +163,26 @@ def test_the_readme_shows_what_it_prints(told: Told) -> None:
 def test_a_scenario_that_is_not_there_is_refused_politely() -> None:
     refused = run("eclipse")
     assert refused.returncode == 64
-    assert refused.stdout == "demo: there is no scenario 'eclipse' yet; there is: deposit\n"
+    assert refused.stdout == "demo: there is no scenario 'eclipse' yet; there is: bundid, deposit\n"
+
+
+def test_bundid_is_shown_straight_and_through_fit_connect(tmp_path: Path) -> None:
+    ended = run("bundid", "--into", tmp_path / "demo")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    told = ended.stdout.partition("What the citizen has\n")[2].splitlines()
+    assert [line.split()[:2] for line in told[:4]] == [
+        ["message", "straight"],
+        ["message", "through"],
+        ["message", "straight"],
+        ["state", "straight"],
+    ]
+    outcomes = sorted(
+        read(file).outcome for file in (tmp_path / "demo/spool/rostock/bauamt/out").glob("*.xml")
+    )
+    assert outcomes == ["ACCEPTED", *["DEPOSITED"] * 3, "FAILED", "STATUS_SET"]
+    assert "6 of 6 receipts valid" in ended.stdout
+    mine = str(tmp_path).encode()
+    assert [line for line in command_lines() if mine in line] == []
 
 
 def test_a_folder_that_is_in_use_is_left_alone(tmp_path: Path) -> None:

@@ -164,7 +164,10 @@ async def acted(
     request[_SKEW] = switches.skew(account) if skew is None else skew
     if (instead := _before(request, switch)) is not None:
         return instead
-    answer = await work(switch)
+    try:
+        answer = await work(switch)
+    except ConnectionResetError:
+        return drop(request)  # whoever asked is gone
     if switch.do == Fault.SLOW:
         await asyncio.sleep(switch.value)  # this is the fault itself
     if answer.status >= 400:
