@@ -100,6 +100,8 @@ def test_whatever_fails_nothing_is_lost_doubled_or_said_wrongly(
     federal = Federal(folder=tmp_path / "federal").start()
     try:
         world = federal.world(tmp_path / "hub", "bundid", "bridged", "fitconnect")
+        # Each call that a kill cuts at the mailbox that cannot be asked is a person's work.
+        world.configure("[mailboxes.bundid]", "[mailboxes.bundid]\nin_flight = 6")
         made = drops(notices)
         with at_its_worst(federal, dice) as turned:
             for turn in range(turns):

@@ -13,13 +13,17 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from postfach_mailbox import (
     Account,
+    Acknowledged,
     Capabilities,
+    Collected,
     Delivery,
     Deposited,
     Evidence,
+    Fetched,
     Health,
     HubPath,
     Keep,
@@ -28,6 +32,7 @@ from postfach_mailbox import (
     Settings,
     hookimpl,
 )
+from postfach_mailbox_hostile import returning
 from postfach_mailbox_hostile.reach import descriptors, look
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(1000)"]
@@ -50,7 +55,7 @@ class HostileMailbox:
 
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            contract=self._config.contract,
+            contract="1.1" if self._config.act in returning.BACK else self._config.contract,
             scheme="hostile",
             address_pattern="[a-z]+",
             legal_bases=frozenset({"OZG9"}),
@@ -59,16 +64,26 @@ class HostileMailbox:
             max_total=10**6,
             max_count=3,
             repeat=Repeat.NEITHER,
+            return_channel=self._config.act in returning.BACK,
         )
 
     def deposit(self, delivery: Delivery, keep: Keep) -> Outcome:
-        said = ACTS[self._config.act](self, delivery)
+        said = ACTS.get(self._config.act, ACTS["good"])(self, delivery)
         return said if said is not None else deposited(delivery)
 
     def health(self) -> Health:
         if self._config.act == "raise":
             raise ValueError("no health")
         return Health(status="up")
+
+    def collect(self, cursor: str | None) -> Collected:
+        return returning.collect(self._config.act)
+
+    def fetch(self, item: str, document: int, into: BinaryIO) -> Fetched:
+        return returning.fetch(self._config.act, into)
+
+    def acknowledge(self, item: str) -> Acknowledged:
+        return returning.acknowledge(self._config.act)
 
     def account(self, address: str) -> Account:
         raise ValueError(f"no account {address}")

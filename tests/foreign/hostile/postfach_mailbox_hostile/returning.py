@@ -1,0 +1,100 @@
+"""A return channel that does what it must not: acts that begin with `back-`."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from postfach_mailbox import (
+    Acknowledged,
+    Collected,
+    Evidence,
+    Fetched,
+    Item,
+    ReplyData,
+    ReplyDocument,
+)
+
+SIZE = 100_000
+DATA = bytes(SIZE)
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+def item(number: int = 1, size: int = SIZE) -> Item:
+    return Item(
+        id=f"item-{number}",
+        kind="reply",
+        at=datetime(2026, 3, 1, tzinfo=UTC),
+        about="of no notice",
+        evidence=(Evidence(name="mail", media_type="text/plain", data=b"mail"),),
+        reply=ReplyData(
+            subject="Antwort",
+            documents=(ReplyDocument(filename="a", content_type="text/plain", size=size),),
+        ),
+    )
+
+
+def forever() -> None:
+    threading.Event().wait()
+
+
+def unheard() -> None:
+    raise ValueError("Canary-R: not now")
+
+
+def too_many() -> Collected:
+    items = tuple(item(number) for number in range(5000))
+    return Collected.model_construct(items=items, cursor=None)
+
+
+def gigantic() -> Collected:
+    return Collected(items=(item(size=10**12),))
+
+
+def endless(into: BinaryIO) -> None:
+    while True:
+        into.write(DATA)
+
+
+def silent(into: BinaryIO) -> None:
+    forever()
+
+
+def short(into: BinaryIO) -> None:
+    into.write(DATA[:-1])
+
+
+def other(into: BinaryIO) -> None:
+    into.write(b"x" * SIZE)
+
+
+COLLECTS: dict[str, Callable[[], Collected | None]] = {
+    "back-hang": forever,
+    "back-raise": unheard,
+    "back-flood": too_many,
+    "back-gigantic": gigantic,
+}
+FETCHES: dict[str, Callable[[BinaryIO], None]] = {
+    "back-endless": endless,
+    "back-silent": silent,
+    "back-short": short,
+    "back-other": other,
+}
+ACKNOWLEDGES: dict[str, Callable[[], None]] = {"back-deaf": unheard}
+BACK = (*COLLECTS, *FETCHES, *ACKNOWLEDGES)
+
+
+def collect(act: str) -> Collected:
+    found = COLLECTS[act]() if act in COLLECTS else None
+    return found if found is not None else Collected(items=(item(),))
+
+
+def fetch(act: str, into: BinaryIO) -> Fetched:
+    FETCHES.get(act, lambda into: into.write(DATA))(into)
+    return Fetched(size=SIZE, sha256=DIGEST)
+
+
+def acknowledge(act: str) -> Acknowledged:
+    ACKNOWLEDGES.get(act, lambda: None)()
+    return Acknowledged()

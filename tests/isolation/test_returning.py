@@ -1,0 +1,56 @@
+"""Bad return channels: nothing of them is stored by half, and the others bring theirs back."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.flow.answers import letter, replies, reply
+from tests.flow.papers import drop
+from tests.flow.world import World, until
+from tests.isolation.conftest import processes_of
+from tests.isolation.test_neighbours import TABLE
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+COLLECT = ("back-hang", "back-raise", "back-flood", "back-gigantic")
+FETCH = ("back-endless", "back-silent", "back-short", "back-other")
+ALL = (*COLLECT, *FETCH, "back-deaf")
+CHANNEL = "SELECT coalesce(max(failures), 0) AS n FROM return_channel WHERE mailbox = ?"
+STORED = "SELECT count(*) AS n, count(acknowledged_at) AS told FROM returned WHERE mailbox = ?"
+
+
+def _failed(world: World, act: str) -> bool:
+    return bool(world.rows(CHANNEL, act)[0]["n"] > 1)
+
+
+def test_bad_return_channels_harm_themselves_alone(python: Path, tmp_path: Path) -> None:
+    world = World.make(tmp_path / "hub")
+    world.configure('"citizens"]', ", ".join(f'"{act}"' for act in ["citizens", *ALL]) + "]")
+    world.configure("[mailboxes.citizens]", "[mailboxes.citizens]\ncollect = '1s'")
+    with (world.folder / "hub.toml").open("a", encoding="utf-8") as file:
+        for act in ALL:
+            made = TABLE.format(act=act, python=python)
+            file.write(made.replace("memory", 'collect = "1s"\nmemory', 1))
+    for act in ALL:
+        (world.folder / "var" / "mailboxes" / act).mkdir()
+    first = drop()
+    world.put(first)
+    with world.service() as hub:
+        hub.wait_for(f"final {first.message_id} DEPOSITED")
+        for act in ALL:
+            until(partial(_failed, world, act), f"failures of {act}", 60)
+        reply(letter(world))
+        until(lambda: len(replies(world)) == 1, "the good mailbox's reply")
+        again = drop()
+        world.put(again)
+        hub.wait_for(f"final {again.message_id} DEPOSITED")
+        assert hub.stop() == 0
+    stored = {act: tuple(world.rows(STORED, act)[0]) for act in ALL}
+    assert stored == dict.fromkeys(ALL, (0, 0)) | {"back-deaf": (1, 0)}
+    log = (world.folder / "log").read_text("utf-8")
+    assert "Canary-R" not in log
+    refused = [line for line in log.splitlines() if '"limit"' in line]
+    assert refused  # what is announced over the hub's limits is not even asked for
+    assert all('"back-gigantic"' in line for line in refused)
+    assert processes_of(python) == []
