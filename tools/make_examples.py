@@ -29,11 +29,17 @@ from hub.receipt import (
     render,
     render_sealed_notice,
 )
+from hub.receipt.reply import Reply, ReplyFile, render_reply
 
 FOLDER = Path(__file__).parents[1] / "schemas" / "examples"
 DAY = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
 HUB = "hub.example.mv"
+FETCHED = b'{"letter":"0b6e8f52","retrieved_at":"2026-02-03T10:09:00Z"}'
 ANSWER = b'{"letter":"0b6e8f52","provided_at":"2026-02-03T10:06:00Z"}'
+RETRIEVED = {
+    "first_retrieved_at": DAY + timedelta(minutes=9),
+    "evidence": (MailboxEvidence(name="retrieval", media_type="application/json", data=FETCHED),),
+}
 
 
 def _deposited(attempts: tuple[Attempt, ...]) -> dict[str, Any]:
@@ -76,6 +82,8 @@ def receipts(notice: Notice, documents: tuple[DocumentDigest, ...]) -> list[Rece
         (Outcome.FAILED, failed),
         (Outcome.UNRESOLVED, unknown),
         (Outcome.SETTLED, decided),
+        (Outcome.RETRIEVED, RETRIEVED),
+        (Outcome.STATUS_SET, deposited | {"documents": ()}),
     ]
     common = {
         "message_id": notice.message_id,
@@ -100,6 +108,35 @@ REJECTED = {
         refusal="SchemaInvalid",
     ),
 }
+
+
+def reply(notice: Notice) -> Reply:
+    """Return what the recipient of the example notice writes back, with a document."""
+    proof = b"%PDF-1.4 proof"
+    return Reply(
+        message_id="urn:de:xta:messageid:hub.example.mv:0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e31",
+        created_at=DAY + timedelta(hours=3),
+        received_at=DAY + timedelta(hours=3, seconds=20),
+        in_reply_to=notice.message_id,
+        case_reference=notice.case_reference,
+        mailbox=MailboxAddress(id=notice.mailbox.id, scheme="archive"),
+        sender=None,
+        subject="Ihr Schreiben vom 3. Februar",
+        text="Anbei der Nachweis.",
+        documents=(
+            ReplyFile(
+                filename="Nachweis.pdf",
+                content_type="application/pdf",
+                size=len(proof),
+                sha256=hashlib.sha256(proof).hexdigest(),
+                reference="bescheid-4711.02.document-00",
+            ),
+        ),
+        evidence=(MailboxEvidence(name="mail", media_type="text/plain", data=b"as it came"),),
+        log_id="7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        log_digest=hashlib.sha256(b"entry of the reply").hexdigest(),
+        issuer=HUB,
+    )
 
 
 def own(code: str, text: str, mailbox_code: str | None = None) -> Reason:
@@ -149,6 +186,7 @@ def main() -> None:
         own_seal = seal.load("file:seal.p12", Path("seal.pass"), keys)
         (FOLDER / "trial-ca.pem").write_bytes((keys / "ca.pem").read_bytes())
     (FOLDER / "sealed-notice.xml").write_bytes(own_seal.sign(sealed_notice, DAY))
+    (FOLDER / "reply.xml").write_bytes(own_seal.sign(render_reply(reply(notice)), DAY))
     for one in receipts(notice, documents):
         file = FOLDER / f"receipt-{one.outcome.suffix}.xml"
         file.write_bytes(own_seal.sign(render(one), one.issued_at))

@@ -8,7 +8,7 @@ from hub import acknowledgement
 from hub.clock import Clock
 from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
-from hub.journal import Journal, circuits, pauses, questions
+from hub.journal import Journal, circuits, pauses, questions, returning
 from hub.journal.cases import cases, items
 from hub.journal.circuits import (
     HELD_BY_CAPABILITIES,
@@ -18,6 +18,7 @@ from hub.journal.circuits import (
     Circuit,
 )
 from hub.journal.pauses import Pause
+from hub.journal.returning import Stuck
 
 # why a notice is held -> why that matters, what to do
 HELD = {
@@ -34,6 +35,7 @@ HELD = {
         "Look at the log for the crashes and mend their cause; then hub release MESSAGE_ID",
     ),
 }
+OFTEN = 3  # failures of a return channel in a row
 OTHERWISE = ("A held notice is not tried.", "hub status MESSAGE_ID says what it waits for")
 
 
@@ -47,6 +49,7 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         paused = pauses.standing(connection)
         waiting = Counter(case.kind for case in cases(connection, config.mailboxes))
         waiting.update("returned" for _ in items(connection))
+        stuck = returning.stuck(connection, OFTEN)
     settings = ", ".join(f"{name}={value}" for name, value in journal.settings().items())
     yield fine("database", f"schema {schema}, {settings}")
     total = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -58,6 +61,7 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
     yield from _circuits(config, known)
     yield from _pauses(paused)
     yield from _cases(waiting)
+    yield from _channels(stuck)
     yield from _receipts(config, journal, clock)
 
 
@@ -94,6 +98,17 @@ def _cases(waiting: Mapping[str, int]) -> Iterator[Finding]:
             f"{count} wait for a person ({kind})",
             why="Nobody but a person ends these.",
             fix="hub list --cases says why, and what to do for each",
+        )
+
+
+def _channels(stuck: list[Stuck]) -> Iterator[Finding]:
+    for one in stuck:
+        last = f"last went well {_moment(one.collected_at)}" if one.collected_at else "never did"
+        yield wrong(
+            f"mailbox {one.mailbox}",
+            f"what comes back cannot be fetched: failed {one.failures} times in a row, {last}",
+            why="Replies and retrievals stay at the mailbox; notices go out as usual.",
+            fix="Look at the log for `return channel failed`, and at the mailbox",
         )
 
 

@@ -203,6 +203,26 @@ def failed(tx: Transaction, mailbox: str, now: datetime) -> None:
     _channel(tx, mailbox, failed_at=now, failures=return_channel.c.failures + 1)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """A return channel that failed again and again. collected_at: when it last went well."""
+
+    mailbox: str
+    failures: int
+    collected_at: datetime | None
+
+
+def stuck(connection: sa.Connection, at_least: int) -> list[Stuck]:
+    """Return the channels that failed so often in a row."""
+    columns = return_channel.c
+    wanted = (
+        sa.select(columns.mailbox, columns.failures, columns.collected_at)
+        .where(columns.failures >= at_least)
+        .order_by(columns.mailbox)
+    )
+    return [Stuck(**row) for row in connection.execute(wanted).mappings()]
+
+
 def _channel(tx: Transaction, mailbox: str, **values: object) -> None:
     tx.connection.execute(
         sa.insert(return_channel).prefix_with("OR IGNORE").values(mailbox=mailbox, failures=0)

@@ -78,6 +78,30 @@ def at_its_worst(federal: Federal, dice: random.Random) -> Iterator[Counter[str]
             federal.post(port, "/switch", account="*", do="good")
 
 
+def badly(world: World, federal: Federal, made: list[Drop], turns: int) -> Counter[str]:
+    """Hand all in and let everything fail meanwhile, then nothing; return what was switched."""
+    dice = random.Random(len(made))
+    with at_its_worst(federal, dice) as turned:
+        for turn in range(turns):
+            world.put(*made[turn::turns])
+            with world.service() as hub, suppress(TimeoutExpired):  # killed at its end
+                hub.wait_for("accepted ")
+                hub.process.wait(dice.uniform(2.0, 5.0))
+                if turn % 2:
+                    federal.kill()
+                    hub.process.wait(dice.uniform(0.0, 1.0))
+            if federal.process is None:
+                federal.start()
+        with world.service() as hub:
+            until(lambda: world.rows(OPEN)[0]["n"] < len(made) / 2, "half of it", 600)
+            federal.kill()
+            federal.start()
+    with world.service() as hub:
+        until(lambda: not world.rows(OPEN)[0]["n"], "all but the doubtful", 900)
+        assert hub.stop() == 0
+    return turned
+
+
 def settle(world: World, federal: Federal) -> int:
     """Be the person who finds out what became of a notice in doubt; return of how many."""
     rows, there = world.rows(DOUBT), set(federal.requests())
@@ -96,31 +120,13 @@ def settle(world: World, federal: Federal) -> int:
 def test_whatever_fails_nothing_is_lost_doubled_or_said_wrongly(
     tmp_path: Path, notices: int, turns: int
 ) -> None:
-    dice = random.Random(notices)
     federal = Federal(folder=tmp_path / "federal").start()
     try:
         world = federal.world(tmp_path / "hub", "bundid", "bridged", "fitconnect")
         # Each call that a kill cuts at the mailbox that cannot be asked is a person's work.
         world.configure("[mailboxes.bundid]", "[mailboxes.bundid]\nin_flight = 6")
         made = drops(notices)
-        with at_its_worst(federal, dice) as turned:
-            for turn in range(turns):
-                world.put(*made[turn::turns])
-                with world.service() as hub, suppress(TimeoutExpired):  # killed at its end
-                    hub.wait_for("accepted ")
-                    hub.process.wait(dice.uniform(2.0, 5.0))
-                    if turn % 2:
-                        federal.kill()
-                        hub.process.wait(dice.uniform(0.0, 1.0))
-                if federal.process is None:
-                    federal.start()
-            with world.service() as hub:
-                until(lambda: world.rows(OPEN)[0]["n"] < notices / 2, "half of it", 600)
-                federal.kill()
-                federal.start()
-        with world.service() as hub:
-            until(lambda: not world.rows(OPEN)[0]["n"], "all but the doubtful", 900)
-            assert hub.stop() == 0
+        turned = badly(world, federal, made, turns)
         assert sum(turned.values()) >= turns
         doubtful = settle(world, federal)
         world.once()

@@ -9,7 +9,7 @@ from hub import config, doctor, starter
 from hub.clock import SystemClock, system_clock
 from hub.config import Config
 from hub.doctor import database, machine
-from hub.journal import Journal, circuits, handouts, open_journal, places
+from hub.journal import Journal, circuits, handouts, open_journal, places, returning
 from hub.starter import Started
 from tests.unit.findings import KEY, SetClock, bad
 from tests.unit.spools import TurnedClock, add_notice, issue
@@ -139,6 +139,22 @@ def test_receipts_that_nobody_took_and_an_alarm(settings: Config, journal: Journ
     gone, untaken = bad(database.look(settings, journal, clock))
     assert "(all-gone)" in gone
     assert untaken == "1 receipts lie in out/ for longer than retention.warn_untaken"
+
+
+def test_a_return_channel_that_fails_again_and_again(settings: Config, journal: Journal) -> None:
+    clock = TurnedClock()
+    with journal.write() as tx:
+        returning.advance(tx, "citizens", None, clock.now())
+        for _ in range(2):
+            returning.failed(tx, "citizens", clock.now())
+    assert bad(database.look(settings, journal, clock)) == []
+    with journal.write() as tx:
+        returning.failed(tx, "citizens", clock.now())
+    (found,) = bad(database.look(settings, journal, clock))
+    assert "failed 3 times in a row, last went well 2026" in found
+    with journal.write() as tx:
+        returning.advance(tx, "citizens", None, clock.now())
+    assert bad(database.look(settings, journal, clock)) == []
 
 
 def test_the_database_settings_are_read_back(settings: Config, journal: Journal) -> None:

@@ -13,12 +13,13 @@ from tests import certificates as made
 from tools import make_reference
 
 FOLDER = schemas.folder() / "examples"
-EXAMPLES = sorted([*FOLDER.glob("receipt-*.xml"), FOLDER / "sealed-notice.xml"])
+OTHERS = ("sealed-notice", "reply")
+EXAMPLES = sorted([*FOLDER.glob("receipt-*.xml"), *(FOLDER / f"{name}.xml" for name in OTHERS)])
 DAY = made.NOW.replace(minute=30)  # of the examples' story; their trial CA is good for three years
 
 
 def schema_of(file: Path) -> str:
-    return "sealed-notice" if file.stem == "sealed-notice" else "receipt"
+    return file.stem if file.stem in OTHERS else "receipt"
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
@@ -50,7 +51,8 @@ def test_xmlsec1_accepts_an_example(file: Path) -> None:
 def test_there_is_an_example_of_each_receipt_that_is_issued() -> None:
     """And of one that a person decided."""
     kinds = {file.stem.removeprefix("receipt-") for file in FOLDER.glob("receipt-*.xml")}
-    assert kinds == {"accepted", "rejected", "deposited", "failed", "unresolved", "settled"}
+    ends = {"accepted", "rejected", "deposited", "failed", "unresolved", "settled"}
+    assert kinds == {*ends, "retrieved", "status"}
 
 
 def test_a_receipt_holds_no_name_and_no_subject() -> None:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -91,5 +92,39 @@ def test_a_child_that_never_closes_ends_with_its_call(segment: Segment) -> None:
     fetch._thread.join(10)
     assert fetch.done
     os.close(held)
+    with pytest.raises(NotWhole):
+        fetch.whole(TOLD)
+
+
+def test_a_child_that_writes_on_and_on_is_cut_off_at_the_announced_size(segment: Segment) -> None:
+    clock = system_clock()
+    fetch = Fetch(
+        segment, facts(), key=new_key(), context=b"x", clock=clock, until=clock.elapsed() + 60
+    )
+    writing = os.dup(fetch.writing)
+    fetch.start()
+    written = 0
+    with suppress(BrokenPipeError), open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123
+        while written < 100 * len(DATA):
+            written += pipe.write(DATA)
+    fetch._thread.join(10)
+    assert fetch.done
+    assert written < 100 * len(DATA)
+    with pytest.raises(NotWhole):
+        fetch.whole(TOLD)
+
+
+def test_a_child_that_drips_ends_with_its_call(segment: Segment) -> None:
+    clock = system_clock()
+    fetch = Fetch(
+        segment, facts(), key=new_key(), context=b"x", clock=clock, until=clock.elapsed() + 0.05
+    )
+    writing = os.dup(fetch.writing)
+    fetch.start()
+    with suppress(BrokenPipeError), open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123
+        for number in range(len(DATA)):
+            pipe.write(DATA[number : number + 1])
+            fetch._thread.join(0.01)
+    assert fetch.done
     with pytest.raises(NotWhole):
         fetch.whole(TOLD)

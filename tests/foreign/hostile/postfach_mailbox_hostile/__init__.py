@@ -13,17 +13,13 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from postfach_mailbox import (
     Account,
-    Acknowledged,
     Capabilities,
-    Collected,
     Delivery,
     Deposited,
     Evidence,
-    Fetched,
     Health,
     HubPath,
     Keep,
@@ -39,7 +35,7 @@ SLEEPER = [sys.executable, "-c", "import time; time.sleep(1000)"]
 BOMB = 60  # processes that daemonise; more than are allowed, fewer than hurt the machine
 
 
-class HostileMailbox:
+class HostileMailbox(returning.Returning):
     class Config(Settings):
         act: str = "good"
         path: HubPath | None = None
@@ -47,6 +43,7 @@ class HostileMailbox:
         look_at: tuple[str, ...] = ()
 
     def __init__(self, config: Config) -> None:
+        super().__init__(config.act)
         self._config = config
         self._all = threading.Barrier(64)
         at_start = AT_START.get(config.act)
@@ -75,15 +72,6 @@ class HostileMailbox:
         if self._config.act == "raise":
             raise ValueError("no health")
         return Health(status="up")
-
-    def collect(self, cursor: str | None) -> Collected:
-        return returning.collect(self._config.act)
-
-    def fetch(self, item: str, document: int, into: BinaryIO) -> Fetched:
-        return returning.fetch(self._config.act, into)
-
-    def acknowledge(self, item: str) -> Acknowledged:
-        return returning.acknowledge(self._config.act)
 
     def account(self, address: str) -> Account:
         raise ValueError(f"no account {address}")

@@ -85,16 +85,18 @@ ACKNOWLEDGES: dict[str, Callable[[], None]] = {"back-deaf": unheard}
 BACK = (*COLLECTS, *FETCHES, *ACKNOWLEDGES)
 
 
-def collect(act: str) -> Collected:
-    found = COLLECTS[act]() if act in COLLECTS else None
-    return found if found is not None else Collected(items=(item(),))
+class Returning:
+    def __init__(self, act: str) -> None:
+        self._act = act
 
+    def collect(self, cursor: str | None) -> Collected:
+        found = COLLECTS[self._act]() if self._act in COLLECTS else None
+        return found if found is not None else Collected(items=(item(),))
 
-def fetch(act: str, into: BinaryIO) -> Fetched:
-    FETCHES.get(act, lambda into: into.write(DATA))(into)
-    return Fetched(size=SIZE, sha256=DIGEST)
+    def fetch(self, item: str, document: int, into: BinaryIO) -> Fetched:
+        FETCHES.get(self._act, lambda into: into.write(DATA))(into)
+        return Fetched(size=SIZE, sha256=DIGEST)
 
-
-def acknowledge(act: str) -> Acknowledged:
-    ACKNOWLEDGES.get(act, lambda: None)()
-    return Acknowledged()
+    def acknowledge(self, item: str) -> Acknowledged:
+        ACKNOWLEDGES.get(self._act, lambda: None)()
+        return Acknowledged()
