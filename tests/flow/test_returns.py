@@ -3,7 +3,9 @@
 import hashlib
 import json
 import sqlite3
+import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,29 @@ def test_a_reply_comes_out_sealed_with_its_documents(world: World) -> None:
     world.once()
     assert replies(world) == [file]
     assert file.read_bytes() == before
+
+
+# The hub, telling each name that it gives to a file of a reply.
+TELLING = """
+from hub.returns import handing
+renamed = handing.rename_new
+def telling(folder, old, new):
+    renamed(folder, old, new)
+    print("renamed", new, flush=True)
+handing.rename_new = telling
+from hub.cli import main
+main()
+"""
+
+
+def test_when_the_reply_is_there_its_documents_are(world: World) -> None:
+    world.put(drop())
+    world.once()
+    reply(letter(world))
+    said = replace(world, program=(sys.executable, "-c", TELLING)).once()
+    names = [line.split()[1] for line in said.splitlines() if line.startswith("renamed ")]
+    assert len(names) == 3
+    assert names[-1].endswith(".reply.xml")
 
 
 def test_a_reply_to_no_notice_is_kept_for_a_person_and_goes_to_no_procedure(world: World) -> None:

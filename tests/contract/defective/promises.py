@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import BinaryIO
 
 from postfach_mailbox import (
+    Absent,
     Collected,
+    Deferred,
     Delivery,
     Deposited,
     Fetched,
@@ -19,6 +21,7 @@ from postfach_mailbox import (
     RefusalCode,
     Refused,
     StatusUpdate,
+    Unknown,
 )
 from postfach_mailbox.testkit.fake import FakeMailbox
 from postfach_mailbox.testkit.fake.store import Stored
@@ -105,6 +108,20 @@ class TellsNoOne(FakeMailbox):
         return outcome
 
 
+class SaysNotShown(FakeMailbox):
+    def set_status(self, update: StatusUpdate) -> Outcome:
+        outcome = super().set_status(update)
+        if isinstance(outcome, Unknown):
+            return Deferred(reason=outcome.reason)
+        return outcome
+
+
+class KnowsNoStates(FakeMailbox):
+    def reconcile(self, key: str) -> Reconciled:
+        stored = self._store.found(key)
+        return Absent() if stored is None else super().reconcile(key)
+
+
 class RaisesWhenAway(FakeMailbox):
     def set_status(self, update: StatusUpdate) -> Outcome:
         if self._desk.away():
@@ -158,6 +175,8 @@ DEFECTS = (
     Defect("pending-refused", NeverTurnsDown, LATER),
     Defect("status", TellsNoOne, SHOWS),
     Defect("status-away", RaisesWhenAway, SHOWS),
+    Defect("status-lost", SaysNotShown, SHOWS),
+    Defect("status-lost-asked", KnowsNoStates, {**SHOWS, "repeat": "QUERYABLE"}),
     Defect("collect-names", NamesNoNotice, RETURNS),
     Defect("fetch-whole", FetchesHalf, RETURNS),
     Defect("collect-until-acknowledged", ForgetsAtOnce, RETURNS),

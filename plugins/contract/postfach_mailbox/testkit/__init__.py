@@ -33,6 +33,7 @@ from postfach_mailbox.testkit.bench import (
     Replies,
     Shows,
     ShowsStatus,
+    ShowsStatusAndLosesAnswers,
     Slow,
     Strict,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Replies",
     "Shows",
     "ShowsStatus",
+    "ShowsStatusAndLosesAnswers",
     "Slow",
     "Strict",
 ]

@@ -142,6 +142,11 @@ class ShowsStatus(Protocol):
         ...
 
 
+@runtime_checkable
+class ShowsStatusAndLosesAnswers(ShowsStatus, LosesAnswers, Protocol):
+    """A far side that shows states, and whose answer can be lost there too."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """A mailbox set up for one test.

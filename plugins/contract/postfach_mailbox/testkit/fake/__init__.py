@@ -47,6 +47,7 @@ from postfach_mailbox.testkit.fake.store import Store, Stored
 
 __all__ = ["FakeFarSide", "FakeMailbox", "bench", "postfach_mailbox"]
 LARGEST = 10**8  # bytes of a document
+STATE_SECONDS = 20.0  # that a state may take
 ENCLOSED = b"what the recipient enclosed"
 
 
@@ -113,6 +114,9 @@ class FakeMailbox:
         """Say what the file holds under the key."""
         if (away := self._desk.away()) is not None:
             return away
+        shown = [at for _, of, at in self._store.told("shown") if of == key]
+        if shown:
+            return self._desk.confirmed(Stored.of_now(key[:16], "confirmed"))
         stored = self._store.found(key)
         return Absent() if stored is None else self._desk.confirmed(stored)
 
@@ -132,7 +136,8 @@ class FakeMailbox:
         if (away := self._desk.away()) is not None:
             return away
         self._store.add("status", update.status)
-        return self._desk.confirmed(Stored.of_now(update.key[:16], "confirmed"))
+        self._store.add("shown", update.key)
+        return self._desk.answered(Stored.of_now(update.key[:16], "confirmed"), STATE_SECONDS)
 
     def collect(self) -> Collected:
         """Return what came back and is not acknowledged."""

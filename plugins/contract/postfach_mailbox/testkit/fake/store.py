@@ -107,7 +107,7 @@ class Store:
             return found
 
     def add(self, what: str, value: str) -> None:
-        """Note something told: `status` or `reply`."""
+        """Note something told: `status`, `shown` (a status's key) or `reply`."""
         with self._open() as database:
             database.execute(
                 "INSERT INTO told (what, value, at) VALUES (?, ?, ?)",

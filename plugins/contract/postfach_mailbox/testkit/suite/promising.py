@@ -3,11 +3,18 @@
 from datetime import UTC, datetime
 
 from postfach_mailbox.notice import StatusUpdate
-from postfach_mailbox.outcomes import Deferred, Deposited, Pending, Refused
+from postfach_mailbox.outcomes import Deferred, Deposited, Pending, Refused, Unknown
 from postfach_mailbox.testkit.asked import Asked, InProcess, start_frame
-from postfach_mailbox.testkit.bench import Bench, Confirms, FarSide, Kit, ShowsStatus
+from postfach_mailbox.testkit.bench import (
+    Bench,
+    Confirms,
+    FarSide,
+    Kit,
+    ShowsStatus,
+    ShowsStatusAndLosesAnswers,
+)
 from postfach_mailbox.testkit.letters import Letters
-from postfach_mailbox.testkit.rules import CONFIRMS_LATER, PREPARES, SHOWS_STATUS, rule
+from postfach_mailbox.testkit.rules import CONFIRMS_LATER, PREPARES, QUERYABLE, SHOWS_STATUS, rule
 from postfach_mailbox.testkit.suite.depositing import see_clean, see_facts
 
 __all__ = [
@@ -17,6 +24,8 @@ __all__ = [
     "test_a_notice_that_is_turned_down_later_is_refused",
     "test_a_status_arrives",
     "test_a_status_for_a_mailbox_that_is_away_is_deferred",
+    "test_a_status_whose_answer_is_lost_is_found_by_asking",
+    "test_a_status_whose_answer_is_lost_is_unknown",
     "test_evidence_of_a_confirmation_holds_no_payload",
     "test_prepare_needs_no_network",
     "test_prepared_bytes_are_deposited_by_a_later_process",
@@ -122,6 +131,32 @@ def test_a_status_for_a_mailbox_that_is_away_is_deferred(
     bench.far_side.down()
     answer = mailbox.set_status(update)
     assert isinstance(answer, Deferred), answer
+
+
+@rule("status-lost", "gold", SHOWS_STATUS, needs=ShowsStatusAndLosesAnswers)
+def test_a_status_whose_answer_is_lost_is_unknown(
+    mailbox: Asked, far_side: ShowsStatusAndLosesAnswers, letter: Letters
+) -> None:
+    """Deferred would show it again, after a later one perhaps; Refused would say it is not shown.
+
+    A plugin that sent it again by itself, under a key that the mailbox knows, may say Deposited.
+    """
+    far_side.lose_next_answer()
+    answer = mailbox.set_status(_update(far_side.application, letter))
+    assert isinstance(answer, Unknown | Deposited), answer
+    assert far_side.statuses == ["PROCESSING"]
+
+
+@rule("status-lost-asked", "gold", SHOWS_STATUS, QUERYABLE, needs=ShowsStatusAndLosesAnswers)
+def test_a_status_whose_answer_is_lost_is_found_by_asking(
+    mailbox: Asked, far_side: ShowsStatusAndLosesAnswers, letter: Letters
+) -> None:
+    """QUERYABLE means that the hub asks in doubt; Absent here would show it a second time."""
+    update = _update(far_side.application, letter)
+    far_side.lose_next_answer()
+    assert isinstance(mailbox.set_status(update), Unknown)
+    answer = mailbox.reconcile(update.key, mailbox.kept[-1] if mailbox.kept else None)
+    assert isinstance(answer, Deposited | Pending), answer
 
 
 def _update(application: str, letter: Letters) -> StatusUpdate:
