@@ -49,11 +49,14 @@ def test_a_reply_comes_out_sealed_with_its_documents(world: World) -> None:
 
 # The hub, telling each name that it gives to a file of a reply.
 TELLING = """
+import os
 from hub.returns import handing
 renamed = handing.rename_new
 def telling(folder, old, new):
     renamed(folder, old, new)
     print("renamed", new, flush=True)
+    if new.endswith({dies_at!r}):
+        os._exit(9)
 handing.rename_new = telling
 from hub.cli import main
 main()
@@ -64,10 +67,24 @@ def test_when_the_reply_is_there_its_documents_are(world: World) -> None:
     world.put(drop())
     world.once()
     reply(letter(world))
-    said = replace(world, program=(sys.executable, "-c", TELLING)).once()
+    said = replace(world, program=(sys.executable, "-c", TELLING.format(dies_at="no name"))).once()
     names = [line.split()[1] for line in said.splitlines() if line.startswith("renamed ")]
     assert len(names) == 3
     assert names[-1].endswith(".reply.xml")
+
+
+@pytest.mark.parametrize("at", ["document-00", "document-01", "reply.xml"])
+def test_a_hub_that_dies_among_its_files_writes_the_rest_and_knows_those(
+    world: World, at: str
+) -> None:
+    world.put(drop())
+    world.once()
+    reply(letter(world))
+    replace(world, program=(sys.executable, "-c", TELLING.format(dies_at=at))).once(code=9)
+    assert bool(replies(world)) == (at == "reply.xml")
+    world.once()
+    assert len(replies(world)) == 1
+    assert world.rows("SELECT 1 FROM returned_file WHERE written_at IS NULL") == []
 
 
 def test_a_reply_to_no_notice_is_kept_for_a_person_and_goes_to_no_procedure(world: World) -> None:

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from postfach_fitconnect.sandbox import BRIDGE, State
 from postfach_fitconnect.sandbox.switching import Spoil, Step
@@ -29,8 +27,9 @@ from postfach_mailbox.frames import AnswerValue
 from postfach_mailbox.testkit.asked import Asked, InProcess, start_frame
 from postfach_mailbox.testkit.bench import find_kit
 from postfach_mailbox.testkit.letters import PDF, Letter, Letters
-from postfach_mailbox_bundid import Mailbox, bridged, kit, kit_bridged
-from postfach_mailbox_bundid.sandbox import HIGH, LOW, UNKNOWN, bridging
+from postfach_mailbox_bundid import answers, bridged, kit, kit_bridged
+from postfach_mailbox_bundid.assumed import Code
+from postfach_mailbox_bundid.sandbox import HIGH, LOW, UNKNOWN, Refusal, bridging
 from postfach_sandbox import ca
 
 pytestmark = pytest.mark.slow
@@ -40,7 +39,6 @@ pytestmark = pytest.mark.slow
 class World:
     """A mailbox, FIT-Connect, and the mailboxes behind its bridge."""
 
-    config: dict[str, Any]
     folder: Path
     far_side: kit_bridged.FarSide
     mailbox: Asked
@@ -69,7 +67,6 @@ def world(tmp_path: Path) -> Iterator[World]:
         used = replace(find_kit("bundid"), bench=kit_bridged.bench)
         mailbox = Asked(InProcess(start_frame(used, bench)))
         yield World(
-            config=dict(bench.config),
             folder=tmp_path,
             far_side=far_side,
             mailbox=mailbox,
@@ -182,6 +179,23 @@ def test_the_services_refusal_is_the_notices(world: World, account: str) -> None
     assert world.keys == []
 
 
+@pytest.mark.parametrize("code", [*answers.REFUSALS, *answers.OURS])
+def test_each_refusal_of_the_service_means_what_it_means_directly(
+    world: World, code: Code, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object, **named: object) -> None:
+        raise Refusal(code, "as the test says")
+
+    monkeypatch.setattr(world.far_side.service, "receive", refuse)
+    world.far_side.platform.destinations[BRIDGE] = bridging.bridge(world.far_side.service)
+    answer = world.mailbox.deposit(world.letter())
+    if code in answers.OURS:
+        assert isinstance(answer, Held), answer
+    else:
+        assert isinstance(answer, Refused), answer
+        assert answer.reason.code == answers.REFUSALS[code]
+
+
 def submissions(world: World) -> int:
     return len(world.far_side.platform.records.all())
 
@@ -266,25 +280,3 @@ def test_a_state_that_was_never_submitted_is_absent(world: World) -> None:
     assert isinstance(world.mailbox.set_status(told), Unknown)
     assert isinstance(world.mailbox.reconcile(told.key, world.mailbox.kept[-1]), Absent)
     assert world.far_side.statuses == []
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"fitconnect": None}, "fitconnect: must be there"),
-        ({"fitconnect": {"reply_key_file": "key.pem"}}, "fitconnect.reply_key_file"),
-        ({"fitconnect": {"destination": "canary"}}, "fitconnect.destination"),
-        ({"fitconnect": {"no_such": "canary"}}, "fitconnect.no_such"),
-        ({"transport": "canary"}, "transport"),
-    ],
-)
-def test_a_wrong_setting_is_named_without_its_value(
-    world: World, change: dict[str, Any], named: str
-) -> None:
-    config = {**world.config, **change}
-    if isinstance(change.get("fitconnect"), dict):
-        config["fitconnect"] = {**world.config["fitconnect"], **change["fitconnect"]}
-    with pytest.raises(ValidationError) as caught:
-        Mailbox.Config.model_validate(config, context={"base": str(world.folder)})
-    assert named in str(caught.value)
-    assert "canary" not in str(caught.value)
