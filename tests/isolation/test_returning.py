@@ -1,5 +1,7 @@
 """Bad return channels: nothing of them is stored by half, and the others bring theirs back."""
 
+import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -54,3 +56,31 @@ def test_bad_return_channels_harm_themselves_alone(python: Path, tmp_path: Path)
     assert refused  # what is announced over the hub's limits is not even asked for
     assert all('"back-gigantic"' in line for line in refused)
     assert processes_of(python) == []
+
+
+# The hub, dying as soon as it has stored the first item.
+DYING = """
+import os
+from hub.returns.storing import Storing
+store = Storing.store
+def stored(*given):
+    store(*given)
+    os._exit(9)
+Storing.store = stored
+from hub.cli import main
+main()
+"""
+
+
+def test_a_cursor_goes_on_only_when_all_before_it_is_stored(python: Path, tmp_path: Path) -> None:
+    world = World.make(tmp_path / "hub")
+    world.configure('"citizens"]', '"citizens", "back-pages"]')
+    with (world.folder / "hub.toml").open("a", encoding="utf-8") as file:
+        file.write(TABLE.format(act="back-pages", python=python))
+    (world.folder / "var" / "mailboxes" / "back-pages").mkdir()
+    replace(world, program=(sys.executable, "-c", DYING)).once(code=9)
+    assert tuple(world.rows(STORED, "back-pages")[0]) == (1, 0)
+    world.once()
+    assert tuple(world.rows(STORED, "back-pages")[0]) == (5, 5)
+    world.once()
+    assert tuple(world.rows(STORED, "back-pages")[0]) == (5, 5)

@@ -82,7 +82,8 @@ FETCHES: dict[str, Callable[[BinaryIO], None]] = {
     "back-other": other,
 }
 ACKNOWLEDGES: dict[str, Callable[[], None]] = {"back-deaf": unheard}
-BACK = (*COLLECTS, *FETCHES, *ACKNOWLEDGES)
+PAGES = "back-pages"  # a good one: it offers what comes after the cursor, and nothing else
+BACK = (*COLLECTS, *FETCHES, *ACKNOWLEDGES, PAGES)
 
 
 class Returning:
@@ -90,6 +91,9 @@ class Returning:
         self._act = act
 
     def collect(self, cursor: str | None) -> Collected:
+        if self._act == PAGES:
+            items = tuple(item(number) for number in range(int(cursor or 0) + 1, 6))
+            return Collected(items=items, cursor="5")
         found = COLLECTS[self._act]() if self._act in COLLECTS else None
         return found if found is not None else Collected(items=(item(),))
 
