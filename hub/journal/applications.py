@@ -15,6 +15,11 @@ from hub.model import State, Status
 MAY_BE_SHOWN = (State.PENDING, State.IN_DOUBT, State.DEPOSITED, State.UNRESOLVED)
 
 
+def literals(states: Collection[State]) -> list[sa.ColumnElement[str]]:
+    """Return states as they stand in a statement that is made once: no parameters."""
+    return [sa.literal_column(f"'{state.value}'", sa.String) for state in sorted(states)]
+
+
 def newest(
     connection: sa.Connection, tenant: str, mailbox: str, application_id: str
 ) -> tuple[Status, datetime] | None:
@@ -47,9 +52,7 @@ def waits(connection: sa.Connection, row: Row) -> bool:
     return bool(connection.scalar(earlier))
 
 
-def in_turn(
-    stuck: Collection[State], asked: Collection[State], on: tuple[str, float]
-) -> sa.ColumnElement[bool]:
+def in_turn(stuck: Collection[State], asked: Collection[State]) -> sa.ColumnElement[bool]:
     """Say that a row is in its turn among the states of its application; true for a notice.
 
     It waits while an earlier state is on its way. It is never sent, only asked about, once a later
@@ -58,7 +61,8 @@ def in_turn(
     stuck: in these nothing is ever sent again by itself, so that nobody waits for one in them, once
         its last call can arrive no more
     asked: in these a row is asked about
-    on: this boot, and now on the clock that no one sets
+
+    Parameters `boot` and `elapsed`: this boot, and now on the clock that no one sets.
     """
     other = notice.alias("other")
     of_its_own = (
@@ -71,14 +75,17 @@ def in_turn(
         other.c.id < notice.c.id,
         other.c.open.is_(True),
         sa.or_(
-            other.c.state.not_in([state.value for state in stuck]),
-            sa.and_(other.c.lease_boot == on[0], other.c.lease_end > on[1]),
+            other.c.state.not_in(literals(stuck)),
+            sa.and_(
+                other.c.lease_boot == sa.bindparam("boot"),
+                other.c.lease_end > sa.bindparam("elapsed"),
+            ),
         ),
     )
     later = sa.exists().where(
         *of_its_own,
         other.c.id > notice.c.id,
-        other.c.state.in_([state.value for state in MAY_BE_SHOWN]),
+        other.c.state.in_(literals(MAY_BE_SHOWN)),
     )
-    sent = notice.c.state.not_in([state.value for state in asked])
+    sent = notice.c.state.not_in(literals(asked))
     return sa.or_(notice.c.application_id.is_(None), sa.and_(~earlier, sa.or_(~sent, ~later)))

@@ -5,9 +5,11 @@ no one sets, and a fence; a result is written only where fence and owner are sti
 a worker that slept past its lease writes nothing.
 """
 
+import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -72,29 +74,53 @@ def due(
     by: when they are due at the latest; suspect: what a crash left, or the others
     on: this boot, and now on the clock that no one sets; without: tenants whose notices wait
     """
+    statement = _due(frozenset(states), frozenset(asked), frozenset(stuck), bool(without))
+    given = {
+        "mailbox": name,
+        "now": now,
+        "by": by,
+        "suspect": suspect,
+        "most": limit,
+        "boot": on[0],
+        "elapsed": on[1],
+    }
     return connection.execute(
-        sa.select(notice)
-        .where(
-            _open,
-            notice.c.mailbox == name,
-            notice.c.due_at <= by,
-            notice.c.deadline > now,
-            notice.c.state.in_([state.value for state in states]),
-            notice.c.suspect.is_(suspect),
-            notice.c.lease_owner.is_(None),
-            sa.or_(notice.c.state.not_in([state.value for state in asked]), _not_in_the_air(*on)),
-            applications.in_turn(stuck, asked, on),
-            *([notice.c.tenant.not_in(without)] if without else []),
-        )
-        .order_by(notice.c.due_at)
-        .limit(limit)
+        statement, given | {"without": list(without)} if without else given
     ).all()
 
 
-def _not_in_the_air(boot_id: str, elapsed: float) -> sa.ColumnElement[bool]:
+@functools.cache  # making it takes longer than asking it, and it is asked at every turn
+def _due(
+    states: frozenset[State], asked: frozenset[State], stuck: frozenset[State], without: bool
+) -> sa.Select[tuple[Any, ...]]:
+    others = [notice.c.tenant.not_in(sa.bindparam("without", expanding=True))] if without else []
+    return (
+        sa.select(notice)
+        .where(
+            _open,
+            notice.c.mailbox == sa.bindparam("mailbox"),
+            notice.c.due_at <= sa.bindparam("by"),
+            notice.c.deadline > sa.bindparam("now"),
+            notice.c.state.in_(applications.literals(states)),
+            notice.c.suspect == sa.bindparam("suspect"),
+            notice.c.lease_owner.is_(None),
+            sa.or_(notice.c.state.not_in(applications.literals(asked)), _not_in_the_air()),
+            applications.in_turn(stuck, asked),
+            *others,
+        )
+        .order_by(notice.c.due_at)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )
+
+
+def _not_in_the_air() -> sa.ColumnElement[bool]:
     """Say that no call of a notice in nobody's work may still arrive, by no clock that is set."""
     end = notice.c.lease_end
-    return sa.or_(end.is_(None), notice.c.lease_boot != boot_id, end <= elapsed)
+    return sa.or_(
+        end.is_(None),
+        notice.c.lease_boot != sa.bindparam("boot"),
+        end <= sa.bindparam("elapsed"),
+    )
 
 
 def row(connection: sa.Connection, notice_id: int) -> Row:
