@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from hub.clock import Clock
 from hub.config import CheckConfig, ObserverConfig
-from hub.host import Answer, Died, Fault, Host, Started, StartFailed, StartFault
+from hub.host import Answer, Died, Fault, Host, Started, StartFailed, StartFault, restart_after
 from hub.pacing import Bucket
 from hub.telemetry import logger
 from postfach_mailbox import Health
@@ -22,7 +22,6 @@ from postfach_mailbox.frames import Operation, Payload
 
 IN_VAIN = 3  # calls in a row without a useful answer
 PROBES = (1.0, 2.0, 5.0, 10.0)  # seconds between looks at one that does not answer
-RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before a dead process is started again
 
 
 @dataclass(slots=True, kw_only=True)  # follows its process
@@ -104,7 +103,7 @@ class Attendant:
                     self._not_started(event)
                 case Died():
                     logger().error(f"{self.kind} died", plugin=self.name, code=event.fault.value)
-                    self._died()
+                    self._died(event.fault)
                     ended += [(call, None) for call in (*event.calls, *event.unsent)]
                 case Answer(outcome=Health() as health):
                     self._looked_at(works=health.status != "down")
@@ -153,8 +152,8 @@ class Attendant:
         self._unstarted = event.fault
         self._died()
 
-    def _died(self) -> None:
-        self._restart_at = self.clock.elapsed() + RESTARTS[min(self._deaths, len(RESTARTS) - 1)]
+    def _died(self, fault: Fault | None = None) -> None:
+        self._restart_at = self.clock.elapsed() + restart_after(self._deaths, fault)
         self._deaths += 1
         self.starting, self.wary, self._probing = False, True, None
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hub import transition
 from hub.clock import Clock
 from hub.config import Config
-from hub.host import Fault, Host, StartFault
+from hub.host import Fault, Host, StartFault, restart_after
 from hub.journal.attempts import Term
 from hub.pacing import Bucket, Trust
 from hub.transition import Policy
@@ -23,7 +23,6 @@ SEEMED_MENDED = (10.0, 30.0, 60.0, 300.0, 900.0)
 # doubt: deaths of its process, answers that leave a notice in doubt.
 DEATHS, DOUBTS = 3, 20
 WITHOUT_RATE = (Operation.HEALTH, Operation.PREPARE)
-RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # seconds before a dead child is started again
 
 
 @dataclass(slots=True, kw_only=True)  # what changes while the mailbox works
@@ -122,12 +121,12 @@ class Line:
             call=timedelta(seconds=self.call_timeout),
         )
 
-    def died(self) -> bool:
+    def died(self, fault: Fault | None = None) -> bool:
         """Note that the child is gone; it starts again, later each time.
 
         Returns whether it has died so often that its circuit is to open.
         """
-        self.restart_at = self.clock.elapsed() + RESTARTS[min(self.deaths, len(RESTARTS) - 1)]
+        self.restart_at = self.clock.elapsed() + restart_after(self.deaths, fault)
         self.deaths += 1
         self.probing, self.looked = None, True
         self.trust.lose()

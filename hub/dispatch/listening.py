@@ -90,7 +90,7 @@ class Air:
         logger().error(
             "mailbox died", mailbox=line.name, code=event.fault.value, count=len(event.calls)
         )
-        if line.died():
+        if line.died(event.fault):
             self.out_of_order(line, f"CHILD_DIES_{event.fault}")
         for call in (*event.calls, *event.unsent):
             self._came_back(call, None)

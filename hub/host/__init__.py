@@ -18,6 +18,7 @@ from hub.host.events import (
     StartFailed,
     StartFault,
     plain,
+    restart_after,
 )
 from hub.host.limits import Limits
 from hub.host.making import make_host
@@ -35,4 +36,5 @@ __all__ = [
     "Started",
     "make_host",
     "plain",
+    "restart_after",
 ]

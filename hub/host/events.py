@@ -42,6 +42,19 @@ class Fault(StrEnum):
     MEMORY = "MEMORY"  # it and what it started took more than they may
 
 
+# Seconds before a child that is gone is started again. One that took more than it may crowds out
+# others each time until it is found, so that it is not soon tried again.
+RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+RESTARTS_OF_WILD = (15.0, 60.0)
+
+
+def restart_after(deaths: int, fault: Fault | None) -> float:
+    """Return how many seconds to wait after so many deaths before this one."""
+    wild = fault in (Fault.PROCESSES, Fault.MEMORY)
+    waits = RESTARTS_OF_WILD if wild else RESTARTS
+    return waits[min(deaths, len(waits) - 1)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFailed:
     """The mailbox cannot be used: what is wrong, and what to do; the fault for logs."""

@@ -5,11 +5,9 @@
 Run as a script of the standard library alone, before any foreign code: `python -I -S guardian.py
 ORDER`, ORDER being JSON of `Order`. It is the reaper of all that the plugin's process leaves behind
 (PR_SET_CHILD_SUBREAPER), so a process that daemonises stays below it. It ends everything when the
-plugin's process ends, at SIGTERM, and when the hub dies, also of SIGKILL; then it ends itself as
-the plugin's process did. Standard output goes to the hub: one line, why it killed.
-
-Limits: runs as the hub's user. A plugin's process of the same user may stop or kill it and so keep
-a process; a cgroup of its own, or another user, closes that.
+plugin's process ends, at SIGTERM, and when the hub dies, also of SIGKILL; then itself, as that one
+did. Standard output goes to the hub: one line, why it killed. Limits: a plugin of the same user may
+stop or kill it and so keep a process; a cgroup of its own, or another user, closes that.
 """
 
 import ctypes
@@ -27,7 +25,8 @@ from typing import NoReturn
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
-LOOK = 0.25  # seconds between two looks at how much the plugin takes
+GLANCE, LOOKS = 0.05, 5  # seconds between glances at the machine's tasks; a look at each fifth
+BURST = 6  # new tasks since the last look that make it look at once
 ROUNDS = 200  # of killing and looking who is left, each of 20 ms at most
 NICE = 5  # lower weight than the hub's own stages
 OOM_SCORE = 500  # when memory is short, the kernel takes plugins before the hub
@@ -132,8 +131,8 @@ def _limit(order: Order) -> None:
         (resource.RLIMIT_NOFILE, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),
     ]
     if order.processes is not None:
-        uid = os.geteuid() if order.uid is None else order.uid
-        most = _tasks_of(uid) + order.processes + order.threads + SLACK
+        tasks = _tasks_of(os.geteuid() if order.uid is None else order.uid)
+        most = tasks + order.processes + order.threads + SLACK
         limits.append((resource.RLIMIT_NPROC, most))
     for kind, wanted in limits:
         if wanted is not None:
@@ -142,10 +141,10 @@ def _limit(order: Order) -> None:
             resource.setrlimit(kind, (most, most))
     with suppress(OSError):  # only a courtesy; a container may forbid it
         os.nice(NICE)
-    with suppress(OSError):  # what counts between sessions, where they share the processor
-        Path("/proc/self/autogroup").write_text(str(NICE), "ascii")
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), "ascii")
+    # `autogroup` is what counts between sessions, where they share the processor.
+    for name, value in (("autogroup", NICE), ("oom_score_adj", OOM_SCORE)):
+        with suppress(OSError):
+            Path(f"/proc/self/{name}").write_text(str(value), "ascii")
 
 
 def _tasks_of(uid: int) -> int:
@@ -155,6 +154,11 @@ def _tasks_of(uid: int) -> int:
             if process.name.isdigit() and process.stat().st_uid == uid:
                 count += sum(1 for _ in (process / "task").iterdir())
     return count
+
+
+def _tasks_of_all() -> int:
+    """Return how many tasks the machine has: a glance costs a twentieth of a look."""
+    return int(Path("/proc/loadavg").read_text("ascii").partition("/")[2].partition(" ")[0])
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -232,16 +236,22 @@ def _reap(ended: dict[int, int]) -> bool:
 def _watch(order: Order, child: int) -> int:
     """Wait until the plugin's process has ended or must end; return how it ended."""
     ended: dict[int, int] = {}
-    signal.setitimer(signal.ITIMER_REAL, LOOK, LOOK)
+    glances, before = 0, _tasks_of_all()
+    signal.setitimer(signal.ITIMER_REAL, GLANCE, GLANCE)
     while child not in ended:
         # Of those that wait the lowest comes first: children that end do not hold up a look.
         found = signal.sigwaitinfo(SIGNALS).si_signo
         if found == signal.SIGTERM:
             break
-        if found == signal.SIGALRM and (reason := excess(order)):
-            with suppress(OSError):  # the hub may be gone
-                os.write(1, reason.encode())
-            break
+        if found == signal.SIGALRM:
+            glances, tasks = glances + 1, _tasks_of_all()
+            if glances < LOOKS and tasks - before < BURST:
+                continue
+            glances, before = 0, tasks
+            if reason := excess(order):
+                with suppress(OSError):  # the hub may be gone
+                    os.write(1, reason.encode())
+                break
         _reap(ended)
     ended |= end_all(order.cgroup)
     return ended.get(child, -signal.SIGKILL)
