@@ -10,9 +10,10 @@ typed := hub plugins/contract plugins/directory/postfach_mailbox_directory \
 	plugins/check-clamd/postfach_check_clamd plugins/observer-lines/postfach_observer_lines \
 	plugins/common/http/postfach_http plugins/common/sandbox/postfach_sandbox \
 	plugins/common/fitconnect/postfach_fitconnect \
-	plugins/fitconnect/postfach_mailbox_fitconnect plugins/bundid/postfach_mailbox_bundid tests tools bench
+	plugins/fitconnect/postfach_mailbox_fitconnect plugins/bundid/postfach_mailbox_bundid \
+	plugins/muk/postfach_mailbox_muk tests tools bench
 
-parts := directory check-clamd observer-lines common/http common/sandbox common/fitconnect fitconnect bundid
+parts := directory check-clamd observer-lines common/http common/sandbox common/fitconnect fitconnect bundid muk
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18

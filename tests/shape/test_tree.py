@@ -23,6 +23,7 @@ LOCAL = (
     "plugins/common/fitconnect",
     "plugins/fitconnect",
     "plugins/bundid",
+    "plugins/muk",
 )
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|farm|home/\w+|Users/\w+|tmp/\w+)/")
 ADDRESS = re.compile(r"\w+://")
