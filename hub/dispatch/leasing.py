@@ -12,7 +12,7 @@ from hub.dispatch.flights import Flight
 from hub.dispatch.lines import Line
 from hub.errors import HubError
 from hub.issuing import Facts
-from hub.journal import Journal, Row, attempts, circuits, pauses, payloads
+from hub.journal import Journal, Row, attempts, circuits, pauses, payloads, queue
 from hub.journal.attempts import Lease
 from hub.model import Kind, State
 from hub.parcel import Parcel
@@ -95,7 +95,7 @@ class Leasing:
                 return []
 
             def due(limit: int, *, by: datetime, suspect: bool) -> Sequence[Row]:
-                return attempts.due(
+                return queue.due(
                     connection,
                     line.name,
                     now,

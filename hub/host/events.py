@@ -44,7 +44,7 @@ class Fault(StrEnum):
 
 # Seconds before a child that is gone is started again. One that took more than it may crowds out
 # others each time until it is found, so that it is not soon tried again.
-RESTARTS = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+RESTARTS = (0.5, 2.0, 5.0, 15.0, 60.0)
 RESTARTS_OF_WILD = (15.0, 60.0)
 
 

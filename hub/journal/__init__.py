@@ -55,6 +55,11 @@ class Transaction:
         self.record(notice_id, evidence.Entry(kind=kind, at=at, subject=subject))
 
 
+# Made once: making a statement takes longer than the database does for it.
+_LAST_LINK = sa.select(chain.c.seq, chain.c.value).order_by(chain.c.seq.desc()).limit(1)
+_ENTRIES, _LINK = sa.insert(entry), sa.insert(chain)
+
+
 class Journal:
     """The hub's database, opened by `open_journal`."""
 
@@ -151,9 +156,7 @@ class Journal:
         """Write the commit's entries and chain them to the commit before."""
         if not tx.entries:
             return
-        last = tx.connection.execute(
-            sa.select(chain.c.seq, chain.c.value).order_by(chain.c.seq.desc()).limit(1)
-        ).first()
+        last = tx.connection.execute(_LAST_LINK).first()
         seq, previous = (last.seq + 1, last.value) if last else (1, None)
         now = self._clock.now()
         rows = [
@@ -167,9 +170,9 @@ class Journal:
             }
             for notice_id, what in tx.entries
         ]
-        tx.connection.execute(sa.insert(entry), rows)
+        tx.connection.execute(_ENTRIES, rows)
         value = evidence.link(previous, seq, [str(row["digest"]) for row in rows], now)
-        tx.connection.execute(sa.insert(chain).values(seq=seq, at=now, value=value))
+        tx.connection.execute(_LINK, {"seq": seq, "at": now, "value": value})
 
 
 def open_journal(path: Path, clock: Clock, *, create: bool = False) -> Journal:

@@ -5,17 +5,14 @@ no one sets, and a fence; a result is written only where fence and owner are sti
 a worker that slept past its lease writes nothing.
 """
 
-import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction, applications
+from hub.journal import Transaction
 from hub.journal.tables import Row, attempt, notice
-from hub.model import State
 from hub.transition import DEPOSIT, SENT
 
 CALLABLE = ("SEALED", "DEFERRED", "PENDING", "IN_DOUBT")
@@ -53,76 +50,6 @@ class Term:
     call: timedelta
 
 
-def due(
-    connection: sa.Connection,
-    name: str,
-    now: datetime,
-    states: Iterable[State],
-    *,
-    by: datetime,
-    suspect: bool,
-    limit: int,
-    asked: Collection[State],
-    stuck: Collection[State],
-    on: tuple[str, float],
-    without: Collection[str] = (),
-) -> Sequence[Row]:
-    """Return notices of a mailbox that are due and in nobody's work, longest due first.
-
-    states: those in which something may be called there, asked: in which that is a question
-    stuck: those in which nothing is, so that no later state of an application waits for one
-    by: when they are due at the latest; suspect: what a crash left, or the others
-    on: this boot, and now on the clock that no one sets; without: tenants whose notices wait
-    """
-    statement = _due(frozenset(states), frozenset(asked), frozenset(stuck), bool(without))
-    given = {
-        "mailbox": name,
-        "now": now,
-        "by": by,
-        "suspect": suspect,
-        "most": limit,
-        "boot": on[0],
-        "elapsed": on[1],
-    }
-    return connection.execute(
-        statement, given | {"without": list(without)} if without else given
-    ).all()
-
-
-@functools.cache  # making it takes longer than asking it, and it is asked at every turn
-def _due(
-    states: frozenset[State], asked: frozenset[State], stuck: frozenset[State], without: bool
-) -> sa.Select[tuple[Any, ...]]:
-    others = [notice.c.tenant.not_in(sa.bindparam("without", expanding=True))] if without else []
-    return (
-        sa.select(notice)
-        .where(
-            _open,
-            notice.c.mailbox == sa.bindparam("mailbox"),
-            notice.c.due_at <= sa.bindparam("by"),
-            notice.c.deadline > sa.bindparam("now"),
-            notice.c.state.in_(applications.literals(states)),
-            notice.c.suspect == sa.bindparam("suspect"),
-            notice.c.lease_owner.is_(None),
-            sa.or_(notice.c.state.not_in(applications.literals(asked)), _not_in_the_air()),
-            applications.in_turn(stuck, asked),
-            *others,
-        )
-        .order_by(notice.c.due_at)
-        .limit(sa.bindparam("most", type_=sa.Integer))
-    )
-
-
-def _not_in_the_air() -> sa.ColumnElement[bool]:
-    """Say that no call of a notice in nobody's work may still arrive, by no clock that is set."""
-    end = notice.c.lease_end
-    return sa.or_(
-        end.is_(None),
-        notice.c.lease_boot != sa.bindparam("boot"),
-        end <= sa.bindparam("elapsed"),
-    )
-
-
 def row(connection: sa.Connection, notice_id: int) -> Row:
     """Return a notice's row, whoever works on it."""
     return rows(connection, [notice_id])[notice_id]
@@ -130,8 +57,41 @@ def row(connection: sa.Connection, notice_id: int) -> Row:
 
 def rows(connection: sa.Connection, notice_ids: Collection[int]) -> dict[int, Row]:
     """Return the rows of notices, whoever works on them."""
-    found = connection.execute(sa.select(notice).where(notice.c.id.in_(notice_ids)))
+    found = connection.execute(_ROWS, {"ids": list(notice_ids)})
     return {row.id: row for row in found}
+
+
+# Made once: making a statement takes longer than the database does for it.
+_BEGIN = sa.insert(attempt).returning(attempt.c.id, sort_by_parameter_order=True)
+_COUNTS = (
+    sa.select(attempt.c.notice_id, sa.func.max(attempt.c.n).label("n"))
+    .where(attempt.c.notice_id.in_(sa.bindparam("ids", expanding=True)))
+    .group_by(attempt.c.notice_id)
+)
+_LEASE = (
+    sa.update(notice)
+    .where(notice.c.id == sa.bindparam("of"))
+    .values(
+        lease_owner=sa.bindparam("owner"),
+        lease_end=sa.bindparam("over"),
+        lease_boot=sa.bindparam("boot"),
+        fence=sa.bindparam("new_fence"),
+        crashes=notice.c.crashes + sa.bindparam("counted"),
+    )
+)
+_FREE = sa.select(notice.c.id, notice.c.fence).where(
+    notice.c.id.in_(sa.bindparam("ids", expanding=True)), _open, notice.c.lease_owner.is_(None)
+)
+_HOLDING = sa.select(notice.c.id, notice.c.fence).where(
+    notice.c.id.in_(sa.bindparam("ids", expanding=True)),
+    notice.c.lease_owner == sa.bindparam("owner"),
+)
+_HISTORY = (
+    sa.select(attempt)
+    .where(attempt.c.notice_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(attempt.c.notice_id, attempt.c.n)
+)
+_ROWS = sa.select(notice).where(notice.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def start(
@@ -160,8 +120,7 @@ def start(
         }
         for number, fence, _, operation in rows
     ]
-    statement = sa.insert(attempt).returning(attempt.c.id, sort_by_parameter_order=True)
-    made = [row.id for row in tx.connection.execute(statement, values)]
+    made = [row.id for row in tx.connection.execute(_BEGIN, values)]
     return [
         Lease(
             notice_id=number,
@@ -177,27 +136,16 @@ def start(
 
 
 def _counts(connection: sa.Connection, notice_ids: Sequence[int]) -> dict[int, int]:
-    rows = connection.execute(
-        sa.select(attempt.c.notice_id, sa.func.max(attempt.c.n).label("n"))
-        .where(attempt.c.notice_id.in_(notice_ids))
-        .group_by(attempt.c.notice_id)
-    )
+    rows = connection.execute(_COUNTS, {"ids": list(notice_ids)})
     return {row.notice_id: row.n for row in rows}
 
 
 def _lease(tx: Transaction, term: Term, rows: Sequence[tuple[int, int, bool, str]]) -> None:
+    ours = {"owner": term.worker, "over": term.end, "boot": term.boot_id}
     tx.connection.execute(
-        sa.update(notice)
-        .where(notice.c.id == sa.bindparam("of"))
-        .values(
-            lease_owner=term.worker,
-            lease_end=term.end,
-            lease_boot=term.boot_id,
-            fence=sa.bindparam("new_fence"),
-            crashes=notice.c.crashes + sa.bindparam("counted"),
-        ),
+        _LEASE,
         [
-            {"of": number, "new_fence": fence + 1, "counted": int(suspect)}
+            ours | {"of": number, "new_fence": fence + 1, "counted": int(suspect)}
             for number, fence, suspect, _ in rows
         ],
     )
@@ -235,11 +183,7 @@ def end(tx: Transaction, leases: Iterable[Lease], outcome: str, now: datetime) -
 
 def free_still(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, int]:
     """Return id and fence of those notices that are open and in nobody's work."""
-    rows = connection.execute(
-        sa.select(notice.c.id, notice.c.fence).where(
-            notice.c.id.in_(list(notice_ids)), _open, notice.c.lease_owner.is_(None)
-        )
-    )
+    rows = connection.execute(_FREE, {"ids": list(notice_ids)})
     return {row.id: row.fence for row in rows}
 
 
@@ -249,11 +193,8 @@ def holding(connection: sa.Connection, worker: str, leases: Iterable[Lease]) -> 
     Of two leases of one notice, of which the first was lost, only the second is.
     """
     leases = list(leases)
-    rows = connection.execute(
-        sa.select(notice.c.id, notice.c.fence).where(
-            notice.c.id.in_({lease.notice_id for lease in leases}), notice.c.lease_owner == worker
-        )
-    )
+    wanted = {"ids": list({lease.notice_id for lease in leases}), "owner": worker}
+    rows = connection.execute(_HOLDING, wanted)
     held = {(row.id, row.fence) for row in rows}
     return {lease.attempt_id for lease in leases if (lease.notice_id, lease.fence) in held}
 
@@ -271,11 +212,7 @@ def keep(tx: Transaction, worker: str, lease: Lease, reference: str) -> bool:
 def history(connection: sa.Connection, notice_ids: Iterable[int]) -> dict[int, list[Row]]:
     """Return the attempts of notices, oldest first."""
     rows: dict[int, list[Row]] = {}
-    for row in connection.execute(
-        sa.select(attempt)
-        .where(attempt.c.notice_id.in_(list(notice_ids)))
-        .order_by(attempt.c.notice_id, attempt.c.n)
-    ):
+    for row in connection.execute(_HISTORY, {"ids": list(notice_ids)}):
         rows.setdefault(row.notice_id, []).append(row)
     return rows
 

@@ -4,14 +4,13 @@ A receipt is stored once, byte-final. A handout is a file that it becomes: one f
 which the notice was dropped. `nn` counts per stem and spool, over refusals and notices.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction, returned_files
+from hub.journal import Transaction, numbering, returned_files
 from hub.journal.tables import drop, handout, receipt
 
 
@@ -94,10 +93,13 @@ class _Wanted:
     data: bytes
 
 
+_HAND_OUT = sa.insert(handout).returning(handout.c.id, sort_by_parameter_order=True)
+
+
 def _hand_out(tx: Transaction, wanted: Sequence[_Wanted]) -> list[Handout]:
     if not wanted:
         return []
-    last = _last_numbers(tx.connection, wanted)
+    last = numbering.last(tx.connection, {(one.tenant, one.procedure, one.stem) for one in wanted})
     rows = []
     for one in wanted:
         spool = (one.tenant, one.procedure, one.stem)
@@ -111,36 +113,11 @@ def _hand_out(tx: Transaction, wanted: Sequence[_Wanted]) -> list[Handout]:
                 "nn": last[spool],
             }
         )
-    statement = sa.insert(handout).returning(handout.c.id, sort_by_parameter_order=True)
-    ids = [row.id for row in tx.connection.execute(statement, rows)]
+    ids = [row.id for row in tx.connection.execute(_HAND_OUT, rows)]
     return [
         _file(one, number, int(str(row["nn"])))
         for number, one, row in zip(ids, wanted, rows, strict=True)
     ]
-
-
-def _last_numbers(
-    connection: sa.Connection, wanted: Sequence[_Wanted]
-) -> defaultdict[tuple[str, str, str], int]:
-    last: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-    spools: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for one in wanted:
-        spools[one.tenant, one.procedure].add(one.stem)
-    for (tenant, procedure), stems in spools.items():
-        found = connection.execute(
-            sa.select(handout.c.stem, sa.func.max(handout.c.nn).label("nn"))
-            .where(
-                handout.c.tenant == tenant,
-                handout.c.procedure == procedure,
-                handout.c.stem.in_(stems),
-            )
-            .group_by(handout.c.stem)
-        )
-        for row in found:
-            last[tenant, procedure, row.stem] = row.nn
-        for stem, nn in returned_files.numbers(connection, tenant, procedure, stems).items():
-            last[tenant, procedure, stem] = max(last[tenant, procedure, stem], nn)
-    return last
 
 
 def again(tx: Transaction, notice_id: int, stem: str | None = None) -> list[Handout]:
@@ -188,15 +165,18 @@ def _file(wanted: _Wanted, number: int, nn: int) -> Handout:
     )
 
 
+_STEMS = (
+    sa.select(drop.c.notice_id, drop.c.tenant, drop.c.procedure, drop.c.stem)
+    .where(drop.c.notice_id.in_(sa.bindparam("of", expanding=True)))
+    .order_by(drop.c.at, drop.c.claim)
+)
+
+
 def stems_of(
     connection: sa.Connection, notice_ids: Iterable[int]
 ) -> dict[int, tuple[str, str, list[str]]]:
     """Return tenant, procedure and the stems, oldest first, under which notices were dropped."""
-    rows = connection.execute(
-        sa.select(drop.c.notice_id, drop.c.tenant, drop.c.procedure, drop.c.stem)
-        .where(drop.c.notice_id.in_(list(notice_ids)))
-        .order_by(drop.c.at, drop.c.claim)
-    )
+    rows = connection.execute(_STEMS, {"of": list(notice_ids)})
     found: dict[int, tuple[str, str, list[str]]] = {}
     for row in rows:
         stems = found.setdefault(row.notice_id, (row.tenant, row.procedure, []))[2]

@@ -51,9 +51,12 @@ class Paused:
         return tenant in self.tenants or mailbox in self.mailboxes
 
 
+_STANDING = sa.select(pause).order_by(pause.c.kind, pause.c.name)
+
+
 def standing(connection: sa.Connection) -> list[Pause]:
     """Return all pauses, by kind and name."""
-    rows = connection.execute(sa.select(pause).order_by(pause.c.kind, pause.c.name))
+    rows = connection.execute(_STANDING)
     return [Pause(kind=row.kind, name=row.name, since=row.since) for row in rows]
 
 

@@ -37,6 +37,13 @@ class Refused:
     procedure: str
 
 
+_ALL = (
+    sa.select(payload)
+    .where(payload.c.notice_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(payload.c.notice_id, payload.c.item, payload.c.n)
+)
+
+
 def load(connection: sa.Connection, notice_id: int) -> list[Row]:
     """Return the payload rows of a notice, ordered by item and number."""
     return load_all(connection, [notice_id])[notice_id]
@@ -45,11 +52,7 @@ def load(connection: sa.Connection, notice_id: int) -> list[Row]:
 def load_all(connection: sa.Connection, notice_ids: Collection[int]) -> dict[int, list[Row]]:
     """Return the payload rows of each of these notices, ordered by item and number."""
     rows: dict[int, list[Row]] = {number: [] for number in notice_ids}
-    for row in connection.execute(
-        sa.select(payload)
-        .where(payload.c.notice_id.in_(notice_ids))
-        .order_by(payload.c.notice_id, payload.c.item, payload.c.n)
-    ):
+    for row in connection.execute(_ALL, {"ids": list(notice_ids)}):
         rows[row.notice_id].append(row)
     return rows
 

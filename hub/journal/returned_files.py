@@ -12,19 +12,23 @@ from hub.journal.tables import Row, returned, returned_file
 _kept = sa.text("returned.erased_at IS NULL")  # literally, for the partial index
 
 
+_NUMBERS = (
+    sa.select(returned_file.c.stem, sa.func.max(returned_file.c.nn).label("nn"))
+    .where(
+        returned_file.c.tenant == sa.bindparam("tenant"),
+        returned_file.c.procedure == sa.bindparam("procedure"),
+        returned_file.c.stem.in_(sa.bindparam("stems", expanding=True)),
+    )
+    .group_by(returned_file.c.stem)
+)
+
+
 def numbers(
     connection: sa.Connection, tenant: str, procedure: str, stems: Iterable[str]
 ) -> dict[str, int]:
     """Return the last number given to a reply's files, by stem; receipts share the count."""
-    rows = connection.execute(
-        sa.select(returned_file.c.stem, sa.func.max(returned_file.c.nn).label("nn"))
-        .where(
-            returned_file.c.tenant == tenant,
-            returned_file.c.procedure == procedure,
-            returned_file.c.stem.in_(list(stems)),
-        )
-        .group_by(returned_file.c.stem)
-    )
+    given = {"tenant": tenant, "procedure": procedure, "stems": list(stems)}
+    rows = connection.execute(_NUMBERS, given)
     return {row.stem: row.nn for row in rows}
 
 

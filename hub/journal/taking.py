@@ -80,6 +80,16 @@ class Known:
     envelope_sha256: str
 
 
+_KNOWN = sa.select(
+    notice.c.id, notice.c.message_key, notice.c.procedure, notice.c.envelope_sha256
+).where(
+    notice.c.tenant == sa.bindparam("of"),
+    notice.c.message_key.in_(sa.bindparam("keys", expanding=True)),
+)
+_INSERT = sa.insert(notice).returning(notice.c.id, sort_by_parameter_order=True)
+_STORE = sa.insert(payload)
+
+
 def known(
     connection: sa.Connection, keys: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], Known]:
@@ -89,11 +99,7 @@ def known(
         by_tenant.setdefault(tenant, []).append(key)
     found = {}
     for tenant, message_keys in by_tenant.items():
-        rows = connection.execute(
-            sa.select(
-                notice.c.id, notice.c.message_key, notice.c.procedure, notice.c.envelope_sha256
-            ).where(notice.c.tenant == tenant, notice.c.message_key.in_(message_keys))
-        )
+        rows = connection.execute(_KNOWN, {"of": tenant, "keys": message_keys})
         for row in rows:
             found[tenant, row.message_key] = Known(
                 id=row.id, procedure=row.procedure, envelope_sha256=row.envelope_sha256
@@ -114,8 +120,7 @@ def insert(tx: Transaction, notices: Sequence[tuple[NewNotice, Sequence[NewPaylo
         | {"open": True, "failures": 0, "crashes": 0, "suspect": False, "fence": 0}
         for new, _ in notices
     ]
-    statement = sa.insert(notice).returning(notice.c.id, sort_by_parameter_order=True)
-    ids = [row.id for row in tx.connection.execute(statement, rows)]
+    ids = [row.id for row in tx.connection.execute(_INSERT, rows)]
     store(tx, [(number, one) for number, (_, own) in zip(ids, notices, strict=True) for one in own])
     return ids
 
@@ -127,7 +132,7 @@ def store(tx: Transaction, items: Sequence[tuple[int, NewPayload]]) -> None:
         row = {column.name: getattr(one, column.name) for column in fields(one)}
         rows.append(row | {"notice_id": number, "bytes": row.pop("data")})
     if rows:
-        tx.connection.execute(sa.insert(payload), rows)
+        tx.connection.execute(_STORE, rows)
 
 
 def replace(tx: Transaction, notice_id: int, new: NewPayload) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hub import evidence
 from hub.errors import JournalInvalid, StorageFailed
-from hub.journal import Journal, attempts, handouts, open_journal, steps, taking, workers
+from hub.journal import Journal, attempts, handouts, open_journal, queue, steps, taking, workers
 from hub.journal.attempts import Lease, Term
 from hub.journal.handouts import Issue
 from hub.journal.steps import Ended
@@ -246,7 +246,7 @@ def test_what_is_leased_is_not_due_for_others(journal: Journal) -> None:
     (number,) = notices.take(journal, notices.notice(1))
     start(journal, number)
     with journal.read() as connection:
-        assert not attempts.due(
+        assert not queue.due(
             connection,
             "archive",
             START,

@@ -1,0 +1,37 @@
+"""The numbers of files in `out/`: receipts and replies of one stem share the count."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from hub.journal import returned_files
+from hub.journal.tables import handout
+
+Place = tuple[str, str, str]
+"""Tenant, procedure and stem."""
+
+_LAST = (
+    sa.select(handout.c.stem, sa.func.max(handout.c.nn).label("nn"))
+    .where(
+        handout.c.tenant == sa.bindparam("tenant"),
+        handout.c.procedure == sa.bindparam("procedure"),
+        handout.c.stem.in_(sa.bindparam("stems", expanding=True)),
+    )
+    .group_by(handout.c.stem)
+)
+
+
+def last(connection: sa.Connection, places: Collection[Place]) -> defaultdict[Place, int]:
+    """Return the last number that was given, 0 where none was."""
+    found: defaultdict[Place, int] = defaultdict(int)
+    spools: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for tenant, procedure, stem in places:
+        spools[tenant, procedure].add(stem)
+    for (tenant, procedure), stems in spools.items():
+        given = {"tenant": tenant, "procedure": procedure, "stems": list(stems)}
+        for row in connection.execute(_LAST, given):
+            found[tenant, procedure, row.stem] = row.nn
+        for stem, nn in returned_files.numbers(connection, tenant, procedure, stems).items():
+            found[tenant, procedure, stem] = max(found[tenant, procedure, stem], nn)
+    return found
