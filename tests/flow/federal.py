@@ -71,6 +71,7 @@ url = "{url}"
 certificate_file = "{sandbox}/certificates/authority.p12"
 password_file = "{sandbox}/certificates/authority.password"
 ca_file = "{sandbox}/certificates/ca.pem"
+quiet = 20
 """
 CLIENT = """\
 submission_url = "{submission}"

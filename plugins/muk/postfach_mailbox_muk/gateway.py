@@ -32,7 +32,6 @@ from postfach_mailbox_muk.assumed import (
     FILE_NAME,
     ORDER,
     ORDERS,
-    QUIET,
     REPLIES,
     REQUEST_ID,
     UPLOAD,
@@ -108,7 +107,7 @@ class Gateway:
         if answer.status == 200:
             return answers.stands(answer, known)
         if answers.code(answer) is Code.ORDER_UNKNOWN:
-            return _unheard_of(answer, known)
+            return _unheard_of(answer, known, self._config.quiet)
         text = "the gateway did not say what became of the order"
         return of_answer(answer) or unknown(f"HTTP_{answer.status}", text)
 
@@ -158,12 +157,12 @@ class Gateway:
         return self.client.ask("GET", path, headers={"Accept": JSON}, left=lasting(ASK_SECONDS))
 
 
-def _unheard_of(answer: Answer, known: Reference) -> Reconciled:
+def _unheard_of(answer: Answer, known: Reference, quiet: int) -> Reconciled:
     if known.taken:
         return Pending(reference=known.text)  # it said that it has it: only a person can tell
     date = http_date(answer)
     now = date.timestamp() if date is not None else time.time()
-    if known.since + QUIET <= min(now, time.time()):
+    if known.since + quiet <= min(now, time.time()):
         return Absent()
     return unknown("NOT_SETTLED", "not ordered so far; a request may still be under way")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from postfach_mailbox import HubPath, Settings
-from postfach_mailbox_muk.assumed import SENDER_MAX, TEXT_MAX
+from postfach_mailbox_muk.assumed import QUIET, SENDER_MAX, TEXT_MAX
 
 _HOST: Final = re.compile(r"https://[^/?#@\s]+")
 _TEXT: Final = "Für Ihr Unternehmen liegt ein neues Schreiben bereit. Sie finden es im Anhang."
@@ -33,5 +33,7 @@ class Config(Settings):
     """Who is shown as sender. Unset: the name of the notice's author."""
     text: Annotated[str, Field(min_length=1, max_length=TEXT_MAX)] = _TEXT
     """What is shown for a notice that has no text."""
+    quiet: Annotated[int, Field(ge=1, le=86_400)] = QUIET
+    """Seconds after which an order that the gateway does not know cannot be under way any more."""
     replies: bool = True
     """Whether companies may reply; their replies are fetched then."""

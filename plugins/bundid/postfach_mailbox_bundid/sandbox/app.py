@@ -22,7 +22,7 @@ from postfach_mailbox_bundid.sandbox.sender import Sender
 from postfach_mailbox_bundid.sandbox.service import Origin, Service
 from postfach_mailbox_bundid.sandbox.upload import Upload
 from postfach_sandbox.ca import Files
-from postfach_sandbox.faults import Switch, acted
+from postfach_sandbox.faults import Switch, acted, drop
 from postfach_sandbox.server import Demand, Served, Tls, peer
 from postfach_sandbox.server import serving as _serving
 
@@ -56,6 +56,8 @@ async def _answers(request: web.Request, handler: _Handler) -> web.StreamRespons
         return await handler(request)
     except Refusal as refusal:
         return _refuse(refusal)
+    except ConnectionResetError:
+        return drop(request)  # whoever asked is gone
     except web.HTTPNotFound:
         return _refuse(Refusal(Code.NOT_FOUND, "there is no such path"))
     except web.HTTPMethodNotAllowed as error:

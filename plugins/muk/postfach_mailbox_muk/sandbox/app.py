@@ -33,7 +33,7 @@ from postfach_mailbox_muk.sandbox.records import Record, Reply
 from postfach_mailbox_muk.sandbox.refusing import Refusal
 from postfach_mailbox_muk.sandbox.service import Service
 from postfach_sandbox.ca import Files
-from postfach_sandbox.faults import Switch, acted
+from postfach_sandbox.faults import Switch, acted, drop
 from postfach_sandbox.issuing import common_name
 from postfach_sandbox.server import Demand, Served, Tls, peer
 from postfach_sandbox.server import serving as _serving
@@ -78,6 +78,8 @@ async def _answers(request: web.Request, handler: _Handler) -> web.StreamRespons
         return await handler(request)
     except Refusal as refusal:
         return _refuse(refusal)
+    except ConnectionResetError:
+        return drop(request)  # whoever asked is gone
     except web.HTTPNotFound:
         return _refuse(Refusal(Code.NOT_FOUND, "there is no such path"))
     except web.HTTPMethodNotAllowed as error:

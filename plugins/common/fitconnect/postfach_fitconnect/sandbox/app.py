@@ -17,6 +17,7 @@ from postfach_fitconnect.sandbox.platform import Platform
 from postfach_fitconnect.sandbox.refusing import Refusal
 from postfach_fitconnect.sandbox.replydesk import ReplyDesk
 from postfach_sandbox.ca import Files
+from postfach_sandbox.faults import drop
 from postfach_sandbox.server import Served, Tls
 from postfach_sandbox.server import serving as _serving
 
@@ -64,6 +65,8 @@ async def _answers(request: web.Request, handler: _Handler) -> web.StreamRespons
         return await handler(request)
     except Refusal as refusal:
         return _refuse(refusal)
+    except ConnectionResetError:
+        return drop(request)  # whoever asked is gone
     except web.HTTPNotFound:
         return _refuse(Refusal(Problem.NOT_FOUND, "there is no such path"))
     except web.HTTPMethodNotAllowed as error:
