@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import demo_bundid
+from tools import demo_bundid, demo_muk
 from tools.demo_hub import HUB, PLACE, Failed, Running, attempts, command, made, shown
 from tools.demo_papers import letters
 from tools.demo_story import Story, by_hub, by_xmlsec1
@@ -127,7 +127,11 @@ def deposit(folder: Path) -> bool:
     return right
 
 
-SCENARIOS: dict[str, Callable[[Path], bool]] = {"bundid": demo_bundid.run, "deposit": deposit}
+SCENARIOS: dict[str, Callable[[Path], bool]] = {
+    "bundid": demo_bundid.run,
+    "deposit": deposit,
+    "muk": demo_muk.run,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -5,19 +5,16 @@ their own authority. A notice reaches a citizen, another one through the bridge;
 deleted; the service is away and comes back; in the end the application is shown as completed.
 """
 
-import json
-import re
-import subprocess
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from tools.demo_hub import PLACE, Failed, Running, attempts, command, hub, made, shown
+from tools.demo_hub import PLACE, Running, attempts, command, configure, hub, made, shown
 from tools.demo_papers import Letter, State, letter
+from tools.demo_sandbox import Sandbox
 from tools.demo_story import Story, by_hub, by_xmlsec1
 
+MODULE = "postfach_mailbox_bundid.sandbox"
 ANNA = "40000000-0000-4000-8000-000000000004"
 DELETED = "90000000-0000-4000-8000-000000000009"
 APPLICATION = "0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e05"
@@ -50,47 +47,6 @@ destination = "6e1f3a52-0000-4000-8000-00000000d00b"
 """
 
 
-@dataclass(slots=True, kw_only=True)
-class Federal:
-    """Both sandboxes, in one process."""
-
-    folder: Path
-    process: subprocess.Popen[str]
-    service: str
-    fitconnect: str
-
-    @classmethod
-    def started(cls, folder: Path, port: int = 0, bridge: int = 0) -> Self:
-        """Start them; 0: any port that is free. Raises Failed."""
-        module = [sys.executable, "-m", "postfach_mailbox_bundid.sandbox", "--bits", "2048"]
-        options = ["--folder", str(folder), "--port", str(port), "--fitconnect", str(bridge)]
-        process = subprocess.Popen([*module, *options], stdout=subprocess.PIPE, text=True)
-        found: list[str] = []
-        while process.stdout is not None and len(found) < 2:
-            line = process.stdout.readline()
-            if not line:
-                raise Failed("the sandbox ended; it said why above")
-            found += re.findall(r"^(?:ready|FIT-Connect) on (https://127\.0\.0\.1:\d+)/", line)
-        return cls(folder=folder, process=process, service=found[0], fitconnect=found[1])
-
-    def again(self) -> Self:
-        """Start them again where they were."""
-        ports = [int(url.rpartition(":")[2]) for url in (self.service, self.fitconnect)]
-        return self.started(self.folder, *ports)
-
-    def end(self) -> None:
-        """End them."""
-        self.process.terminate()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def arrived(self) -> list[dict[str, object]]:
-        """Return what is known of all that arrived at the service, in its order."""
-        files = sorted((self.folder / "arrived").glob("[0-9]*/facts.json"))
-        return [json.loads(file.read_bytes())["facts"] for file in files]
-
-
 def papers_of() -> tuple[Letter, ...]:
     """Return what is handed in, in this order."""
     return (
@@ -106,11 +62,12 @@ def run(folder: Path) -> bool:
     print(f"The citizens' mailboxes, for real over TLS, in {shown(folder)}/ (half a minute).")
     papers = made(folder, papers_of())
     with ExitStack() as stack:
-        federal = Federal.started(folder / "bundid")
+        federal = Sandbox.started(MODULE, folder / "bundid", ("--port", "--fitconnect"))
         stack.callback(lambda: federal.end())  # noqa: PLW0108  # another one by then
-        configure(folder, federal)
-        print(f"\n  sandbox of the service         {federal.service}/")
-        print(f"  sandbox of FIT-Connect         {federal.fitconnect}/")
+        tables = MAILBOXES.format(service=federal.urls[0], fitconnect=federal.urls[1])
+        configure(folder, ("bundid", "bridged"), tables)
+        print(f"\n  sandbox of the service         {federal.urls[0]}/")
+        print(f"  sandbox of FIT-Connect         {federal.urls[1]}/")
         running = stack.enter_context(Running.started(folder))
         print(f"  hub run --announce             process {running.pid}")
         story = Story(folder=folder, running=running, receipts=[])
@@ -137,17 +94,6 @@ def run(folder: Path) -> bool:
         return all([code == 0, check(story, federal)])
 
 
-def configure(folder: Path, federal: Federal) -> None:
-    """Give the hub these two mailboxes instead of those of `hub init`. Raises Failed."""
-    file = folder / "hub.toml"
-    text, mark, _ = file.read_text("utf-8").partition("[mailboxes.")
-    wanted = '["archive", "citizens"]'
-    if not mark or wanted not in text:
-        raise Failed("hub init no longer writes the mailboxes archive and citizens")
-    tables = MAILBOXES.format(service=federal.service, fitconnect=federal.fitconnect)
-    file.write_text(text.replace(wanted, '["bundid", "bridged"]') + tables, "utf-8")
-
-
 def completed(story: Story, papers: Path) -> None:
     """Hand in that the application is completed."""
     state = State(application=APPLICATION, status="COMPLETED", scheme="bundid", account=ANNA)
@@ -159,7 +105,7 @@ def completed(story: Story, papers: Path) -> None:
     story.follow(state, "status")
 
 
-def check(story: Story, federal: Federal) -> bool:
+def check(story: Story, federal: Sandbox) -> bool:
     """Print what lies where, and have the proofs checked; whether all of it holds."""
     arrived = federal.arrived()
     print("\nWhat the citizen has")

@@ -163,7 +163,10 @@ def test_the_readme_shows_what_it_prints(told: Told) -> None:
 def test_a_scenario_that_is_not_there_is_refused_politely() -> None:
     refused = run("eclipse")
     assert refused.returncode == 64
-    assert refused.stdout == "demo: there is no scenario 'eclipse' yet; there is: bundid, deposit\n"
+    assert (
+        refused.stdout
+        == "demo: there is no scenario 'eclipse' yet; there is: bundid, deposit, muk\n"
+    )
 
 
 def test_bundid_is_shown_straight_and_through_fit_connect(tmp_path: Path) -> None:
@@ -181,6 +184,24 @@ def test_bundid_is_shown_straight_and_through_fit_connect(tmp_path: Path) -> Non
     )
     assert outcomes == ["ACCEPTED", *["DEPOSITED"] * 3, "FAILED", "STATUS_SET"]
     assert "6 of 6 receipts valid" in ended.stdout
+    mine = str(tmp_path).encode()
+    assert [line for line in command_lines() if mine in line] == []
+
+
+def test_a_company_gets_a_notice_and_writes_back(tmp_path: Path) -> None:
+    ended = run("muk", "--into", tmp_path / "demo")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    out = tmp_path / "demo/spool/rostock/bauamt/out"
+    kinds = sorted(file.name.split(".", 1)[1] for file in out.glob("*.xml"))
+    assert kinds == [
+        "01.accepted.xml",
+        "01.accepted.xml",
+        "02.deposited.xml",
+        "02.failed.xml",
+        "03.reply.xml",
+    ]
+    assert (next(out.glob("*.document-00"))).read_bytes() == b"%PDF-1.4 proof"
+    assert "5 of 5 receipts valid" in ended.stdout
     mine = str(tmp_path).encode()
     assert [line for line in command_lines() if mine in line] == []
 
