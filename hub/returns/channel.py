@@ -23,6 +23,7 @@ from postfach_mailbox.frames import (
 
 AGAIN = 0.01  # seconds between looks at what another thread does
 AT_ONCE = 1.0  # seconds until the next look where there may be more
+MOST = 1000  # looks in a row that brought something: a single run leaves the rest to the next
 Then = Callable[[AnswerValue | None], None]
 
 
@@ -43,6 +44,7 @@ class Channel:
     interval: float
     call: int | None = None
     asked: bool = False
+    in_a_row: int = 0  # looks that brought something: there may be more
     stored: bool = False  # something, since the stage looked last
     files: list[Handout] = field(default_factory=list)  # receipts to be written
     _next_at: float = 0.0
@@ -59,8 +61,9 @@ class Channel:
 
     @property
     def busy(self) -> bool:
-        """Whether something is under way, or the first look is still to come."""
-        return self._looking or (brings_back(self.line) and not self.asked)
+        """Whether something is under way, the first look is still to come, or there may be more."""
+        more = not self.asked or 0 < self.in_a_row < MOST
+        return self._looking or (brings_back(self.line) and more)
 
     @property
     def next_at(self) -> float | None:
@@ -105,7 +108,7 @@ class Channel:
         self._acks.clear()
         self.call, self._then = None, None
         self._looking = self._collect = self._failed = False
-        self.asked = True
+        self.asked, self.in_a_row = True, 0
         self._next_at = self.clock.elapsed() + self.interval
 
     def _ask(
@@ -171,6 +174,7 @@ class Channel:
         """Note how the look ended, and when the next is due."""
         self._looking = False
         more = self._moved and not self._failed
+        self.in_a_row = self.in_a_row + 1 if more else 0
         self._next_at = self.clock.elapsed() + (AT_ONCE if more else self.interval)
         if self._failed:
             self.storing.failed(self.line.name)

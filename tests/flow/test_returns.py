@@ -87,6 +87,16 @@ def test_a_hub_that_dies_among_its_files_writes_the_rest_and_knows_those(
     assert world.rows("SELECT 1 FROM returned_file WHERE written_at IS NULL") == []
 
 
+def test_a_single_run_takes_all_that_came_back(world: World) -> None:
+    world.put(drop())
+    world.once()
+    found = letter(world)
+    for number in range(20):  # more than a mailbox offers at once
+        reply(found, name=f"r{number:02}")
+    world.once()
+    assert len(replies(world)) == 20
+
+
 def test_a_reply_to_no_notice_is_kept_for_a_person_and_goes_to_no_procedure(world: World) -> None:
     world.put(drop())
     world.once()

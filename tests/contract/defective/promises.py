@@ -173,7 +173,7 @@ DEFECTS = (
     Defect("confirmed-facts", ConfirmsOldTime, LATER),
     Defect("confirmed-clean", ConfirmsChatty, LATER),
     Defect("pending-refused", NeverTurnsDown, LATER),
-    Defect("status", TellsNoOne, SHOWS),
+    Defect("status", TellsNoOne, SHOWS, also=("status-lost",)),
     Defect("status-away", RaisesWhenAway, SHOWS),
     Defect("status-lost", SaysNotShown, SHOWS),
     Defect("status-lost-asked", KnowsNoStates, {**SHOWS, "repeat": "QUERYABLE"}),
