@@ -14,6 +14,7 @@ from postfach_mailbox_bundid.assumed import MESSAGES, REQUEST_ID, STATES
 from postfach_mailbox_bundid.author import Author, Unfit
 from postfach_mailbox_bundid.upload import Body, Spoilt
 
+TRIES: Final = 5  # with one certificate after the other, where it is changed again and again
 STATE_SECONDS: Final = 20.0  # for a state; the hub ends a call after 30, unless told otherwise
 HEALTH_SECONDS: Final = 10.0
 
@@ -87,18 +88,27 @@ class Direct:
         self, send: Callable[[Author], Answer], read: Callable[[Answer], Outcome]
     ) -> Outcome:
         try:
-            author = Author.of(self._tls.identity())
-            answer = send(author)
-            if answers.concerns_sender(answer):
-                # The certificate may have been changed under way: then the new one has its try.
-                newer = Author.of(self._tls.identity())
-                if newer != author:
-                    answer = send(newer)
+            answer = self._sent(send)
         except Failed as failure:
             return of_failure(failure)
         except Unfit as error:
             return answers.held("CERTIFICATE", str(error))
         return read(answer)
+
+    def _sent(self, send: Callable[[Author], Answer]) -> Answer:
+        """Send; where the certificate was changed under way, the new one has its try.
+
+        Raises Failed, Unfit.
+        """
+        tries = 0
+        while True:
+            tries += 1
+            loaded, author = self._tls.loaded(), Author.of(self._tls.identity())
+            answer = send(author)
+            if tries == TRIES or not answers.concerns_sender(answer):
+                return answer
+            if self._tls.loaded() is loaded and Author.of(self._tls.identity()) == author:
+                return answer
 
 
 def _headers(
