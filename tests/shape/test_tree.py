@@ -97,3 +97,8 @@ def test_each_declared_dependency_is_locked_in_a_version_that_fits() -> None:
             name = canonicalize_name(wish.name)
             version = str(local[name]["version"]) if name in local else locked[name]
             assert wish.specifier.contains(version), f"{part}: {wish} but {version} is locked"
+
+
+def test_nothing_that_is_made_is_in_the_repository() -> None:
+    made = {".pyc", ".pyo", ".so", ".whl", ".db", ".seg"}
+    assert [str(path) for path in repository_files() if path.suffix in made] == []
