@@ -132,8 +132,7 @@ def _limit(order: Order) -> None:
     ]
     if order.processes is not None:
         tasks = _tasks_of(os.geteuid() if order.uid is None else order.uid)
-        most = tasks + order.processes + order.threads + SLACK
-        limits.append((resource.RLIMIT_NPROC, most))
+        limits.append((resource.RLIMIT_NPROC, tasks + order.processes + order.threads + SLACK))
     for kind, wanted in limits:
         if wanted is not None:
             hard = resource.getrlimit(kind)[1]
@@ -156,9 +155,11 @@ def _tasks_of(uid: int) -> int:
     return count
 
 
-def _tasks_of_all() -> int:
-    """Return how many tasks the machine has: a glance costs a twentieth of a look."""
-    return int(Path("/proc/loadavg").read_text("ascii").partition("/")[2].partition(" ")[0])
+def tasks_of_all() -> int:
+    """Return how many tasks the machine has, 0 where it does not say; cheaper than a look."""
+    with suppress(OSError, ValueError):
+        return int(Path("/proc/loadavg").read_text("ascii").partition("/")[2].partition(" ")[0])
+    return 0
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -236,17 +237,15 @@ def _reap(ended: dict[int, int]) -> bool:
 def _watch(order: Order, child: int) -> int:
     """Wait until the plugin's process has ended or must end; return how it ended."""
     ended: dict[int, int] = {}
-    glances, before = 0, _tasks_of_all()
+    glances, before = 0, tasks_of_all()
     signal.setitimer(signal.ITIMER_REAL, GLANCE, GLANCE)
     while child not in ended:
         # Of those that wait the lowest comes first: children that end do not hold up a look.
         found = signal.sigwaitinfo(SIGNALS).si_signo
         if found == signal.SIGTERM:
             break
-        if found == signal.SIGALRM:
-            glances, tasks = glances + 1, _tasks_of_all()
-            if glances < LOOKS and tasks - before < BURST:
-                continue
+        glances, tasks = glances + (found == signal.SIGALRM), tasks_of_all()
+        if glances >= LOOKS or tasks - before >= BURST:
             glances, before = 0, tasks
             if reason := excess(order):
                 with suppress(OSError):  # the hub may be gone

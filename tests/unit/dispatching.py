@@ -110,8 +110,8 @@ class Process:
         one = self.out.pop(call)
         self.said.append(Answer(call=call, operation=one.operation, outcome=value))
 
-    def die(self) -> None:
-        self.said.append(Died(fault=Fault.ENDED, reason="played", calls=tuple(self.out)))
+    def die(self, fault: Fault = Fault.ENDED) -> None:
+        self.said.append(Died(fault=fault, reason="played", calls=tuple(self.out)))
         self.out.clear()
         self.up = False
 

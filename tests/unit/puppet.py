@@ -53,7 +53,7 @@ class Puppet:
     def answer(self, call: int, outcome: Any) -> None:
         self.said.append(Answer(call=call, operation=self.calls.pop(call), outcome=outcome))
 
-    def die(self) -> None:
+    def die(self, fault: Fault = Fault.ENDED) -> None:
         self.up = False
-        self.said.append(Died(fault=Fault.ENDED, reason="killed", calls=tuple(self.calls)))
+        self.said.append(Died(fault=fault, reason="killed", calls=tuple(self.calls)))
         self.calls.clear()

@@ -124,6 +124,19 @@ def test_one_that_is_up_again_but_fails_at_once_is_silent_at_once(
     assert attendant.silent
 
 
+def test_a_process_that_took_too_much_stays_away_for_longer(
+    attendant: Attendant, puppet: Puppet, clock: TurnedClock
+) -> None:
+    puppet.die(Fault.MEMORY)
+    attendant.poll()
+    clock.turn(seconds=14.9)
+    attendant.tend()
+    assert puppet.starts == 1
+    clock.turn(seconds=0.1)
+    attendant.tend()
+    assert puppet.starts == 2
+
+
 def test_calls_of_a_process_that_died_come_back_and_it_is_started_later_each_time(
     attendant: Attendant, puppet: Puppet, clock: TurnedClock
 ) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from hub import parcel
 from hub.dispatch.lines import DEATHS, DOUBTS, MARGIN
+from hub.host import Fault
 from hub.journal import attempts, circuits, deciding, taking
 from hub.journal.cases import cases
 from hub.journal.tables import payload
@@ -280,3 +281,11 @@ def test_what_leasing_reads_does_not_grow_with_the_number_of_notices(tmp_path: P
     one, many = statements(tmp_path / "one", 1), statements(tmp_path / "many", 8)
     assert many["SELECT"] == one["SELECT"]
     assert many["UPDATE"] == one["UPDATE"]
+
+
+def test_a_mailbox_that_took_too_much_stays_away_for_longer(ground: Ground) -> None:
+    worker = Worker.make(ground, capabilities(QUERYABLE))
+    worker.process.die(Fault.PROCESSES)
+    worker.hear()
+    (line,) = worker.stage.lines.values()
+    assert line.restart_at == ground.clock.elapsed() + 15.0

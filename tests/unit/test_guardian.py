@@ -145,3 +145,18 @@ def test_its_descendants_are_all_below_it() -> None:
             )
         assert process.pid in seen
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_burst_of_processes_is_looked_at_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no look by the clock at all: the glance at the machine's tasks calls for one."""
+    text = Path(guardian.__file__).read_text("utf-8")
+    blind = tmp_path / "guardian.py"
+    assert "GLANCE, LOOKS = 0.05, 5 " in text
+    blind.write_text(text.replace("GLANCE, LOOKS = 0.05, 5 ", "GLANCE, LOOKS = 0.05, 10**9 "))
+    monkeypatch.setattr(guardian, "__file__", str(blind))
+    sleeper = "[sys.executable, '-I', '-S', '-c', 'import time; time.sleep(60)']"
+    burst = f"for _ in range(30): subprocess.Popen({sleeper})\ntime.sleep(60)"
+    kept = Kept(f"import subprocess, sys, time\n{burst}", processes=5)
+    assert kept.end()[1].startswith("PROCESSES")
