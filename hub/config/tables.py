@@ -164,7 +164,7 @@ class PluginConfig(Table):
     """When a call's end is past, its outcome is unknown."""
     memory: Size = _default("1GiB")
     """Address space its process may take, and memory where the hub has a cgroup of its own."""
-    processes: Annotated[int, Field(ge=0, le=10_000)] = 16
+    processes: Annotated[int, Field(ge=0, le=10_000)] = 4
     """Processes it may start beside its own."""
     file_size: Size = _default("2GiB")
     """The largest file it may write."""

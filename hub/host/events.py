@@ -42,15 +42,15 @@ class Fault(StrEnum):
     MEMORY = "MEMORY"  # it and what it started took more than they may
 
 
-# Seconds before a child that is gone is started again. One that took more than it may crowds out
-# others each time until it is found, so that it is not soon tried again.
+# Seconds before a child that is gone is started again. One that took more than it may, or speaks
+# no protocol, is no accident: another start soon would only take time from the others.
 RESTARTS = (0.5, 2.0, 5.0, 15.0, 60.0)
 RESTARTS_OF_WILD = (15.0, 60.0)
 
 
 def restart_after(deaths: int, fault: Fault | None) -> float:
     """Return how many seconds to wait after so many deaths before this one."""
-    wild = fault in (Fault.PROCESSES, Fault.MEMORY)
+    wild = fault in (Fault.PROCESSES, Fault.MEMORY, Fault.PROTOCOL)
     waits = RESTARTS_OF_WILD if wild else RESTARTS
     return waits[min(deaths, len(waits) - 1)]
 
