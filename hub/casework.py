@@ -9,11 +9,21 @@ the journal with the commit; a running hub writes their files.
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub import evidence, handover, issuing, parcel
+from hub import evidence, handover, parcel, reasons
 from hub.errors import DataInvalid, TryLater
 from hub.handover import tries_of
 from hub.issuing import Issuer
-from hub.journal import Journal, Row, Transaction, attempts, deciding, late, payloads
+from hub.journal import (
+    Journal,
+    Row,
+    Transaction,
+    attempts,
+    deciding,
+    late,
+    payloads,
+    posting,
+    questions,
+)
 from hub.journal.handouts import Handout
 from hub.model import Kind, State
 from hub.receipt import Outcome, Reason
@@ -51,37 +61,83 @@ def settle(
 
     One that would be sent again is settled too where an answer to an earlier call came late.
     A final one with an answer that came late is only noted as looked at: it has its final receipt.
+    Of a failed one with a post job that is open: `failed` lets it be posted, where only a late
+    answer held it; else the job ends, and its procedure is told by a `post-result`.
     The state of an application is not settled: a later one replaces it.
     Raises DataInvalid for one that needs no decision, TryLater while an attempt is under way,
     SealUnavailable.
     """
     with journal.write() as tx:
-        row = attempts.row(tx.connection, notice_id)
+        by = _Settling(tx=tx, issuer=issuer, decision=decision, now=now)
+        row, job = attempts.row(tx.connection, notice_id), posting.of(tx.connection, notice_id)
         if row.lease_owner:
             raise TryLater(
                 "an attempt is under way, or its hub has died and is not looked after yet",
                 where=row.message_id,
                 fix="Try again when hub status shows its end",
             )
-        state, waiting = State(row.state), late.still_open(tx.connection, row.id)
-        settled, shown = row.settled_at is not None, row.kind == Kind.STATUS
-        if state.final and waiting and (settled or shown or state is not State.UNRESOLVED):
-            late.close(tx, row.id, now)
-            _note(tx, row, "answer.closed", decision, now)
-            return Settled(files=(), late=waiting)
-        doubtful = state in SETTLED_FROM or (waiting > 0 and not state.final)
-        if shown:
-            raise DataInvalid(
-                "it is the state of an application: nobody decides what was shown",
-                where=row.message_id,
-                fix="Hand in the state that the application is in now; it replaces this one",
-            )
-        if settled or not doubtful:
-            raise _needless(row, state)
-        files = _issue(tx, issuer, row, decision, now)
-        deciding.settle(tx, row, decision.settled_as, now)
-        _note(tx, row, "notice.decided", decision, now)
+        return _of_job(by, row, job) if job is not None and job.open else _of_notice(by, row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Settling:
+    """What the commit of a decision works with."""
+
+    tx: Transaction
+    issuer: Issuer
+    decision: Decision
+    now: datetime
+
+
+def _of_notice(by: _Settling, row: Row) -> Settled:
+    state, waiting = State(row.state), late.still_open(by.tx.connection, row.id)
+    settled, shown = row.settled_at is not None, row.kind == Kind.STATUS
+    if state.final and waiting and (settled or shown or state is not State.UNRESOLVED):
+        late.close(by.tx, row.id, by.now)
+        _note(by.tx, row, "answer.closed", by.decision, by.now)
+        return Settled(files=(), late=waiting)
+    doubtful = state in SETTLED_FROM or (waiting > 0 and not state.final)
+    if shown:
+        raise DataInvalid(
+            "it is the state of an application: nobody decides what was shown",
+            where=row.message_id,
+            fix="Hand in the state that the application is in now; it replaces this one",
+        )
+    if settled or not doubtful:
+        raise _needless(row, state)
+    files = _issue(by, row)
+    deciding.settle(by.tx, row, by.decision.settled_as, by.now)
+    _note(by.tx, row, "notice.decided", by.decision, by.now)
     return Settled(files=tuple(files), late=waiting)
+
+
+def _of_job(by: _Settling, row: Row, job: Row) -> Settled:
+    """Close the late answers of a failed notice; end its post job, or let it go on."""
+    waiting = late.close(by.tx, row.id, by.now)
+    for_itself = job.held_reason not in (None, posting.HELD_BY_LATE)
+    goes_on = by.decision.settled_as == "failed" and not for_itself
+    if goes_on and not waiting and job.held_reason is None:
+        raise _needless(row, State(row.state))
+    may_be_there = State(job.held_from or job.state).doubtful
+    if job.lease_owner or (may_be_there and not goes_on):
+        raise TryLater(
+            "its letter may be at the print service already",
+            where=row.message_id,
+            fix="Ask there, and try again when hub status shows that the attempt has ended",
+        )
+    _note(by.tx, row, "answer.closed" if goes_on else "post.ended", by.decision, by.now)
+    if goes_on:
+        if job.held_reason is not None:
+            policy = questions.policy(by.tx.connection, job.mailbox)
+            deciding.release(by.tx, job, policy, by.now)
+        return Settled(files=(), late=waiting)
+    posting.end(by.tx, job, by.now)
+    facts = parcel.facts(job, payloads.load(by.tx.connection, job.id))
+    why = reasons.reason("NOT_POSTED")
+    made = by.issuer.of_notice(Outcome.FAILED, facts, by.now, reason=why)
+    by.tx.record(row.id, made.entry)
+    told = handover.Receipt(notice_id=row.id, tenant=row.tenant, procedure=row.procedure, made=made)
+    return Settled(files=tuple(handover.hand_out(by.tx, [told])), late=waiting)
 
 
 def _needless(row: Row, state: State) -> DataInvalid:
@@ -97,14 +153,13 @@ def _needless(row: Row, state: State) -> DataInvalid:
     return DataInvalid(what, where=row.message_id, fix=fix)
 
 
-def _issue(
-    tx: Transaction, issuer: Issuer, row: Row, decision: Decision, now: datetime
-) -> list[Handout]:
+def _issue(by: _Settling, row: Row) -> list[Handout]:
+    tx, issuer, decision, now = by.tx, by.issuer, by.decision, by.now
     facts = parcel.facts(row, payloads.load(tx.connection, row.id))
     tries = tries_of(attempts.history(tx.connection, [row.id]).get(row.id, []))
     made = []
     if row.open:
-        unknown = issuing.reason("OUTCOME_UNKNOWN")
+        unknown = reasons.reason("OUTCOME_UNKNOWN")
         made.append(
             issuer.of_notice(Outcome.UNRESOLVED, facts, now, attempts=tries, reason=unknown)
         )
@@ -133,7 +188,7 @@ def _reason(decision: Decision) -> Reason:
     at = ""
     if decision.happened_at is not None:
         at = f", as of {evidence.stamp(decision.happened_at)}"
-    return issuing.reason("DECIDED", f"decided by a person{at}: {decision.reason}")
+    return reasons.reason("DECIDED", f"decided by a person{at}: {decision.reason}")
 
 
 def _note(tx: Transaction, row: Row, kind: str, decision: Decision, now: datetime) -> None:

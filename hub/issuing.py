@@ -6,32 +6,18 @@ the same bytes, and none exists for what was not committed.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from hub import evidence, receipt
+from hub import evidence, reasons, receipt
 from hub.errors import NoticeRefused
 from hub.model import Kind, MailboxAddress, State
 from hub.receipt import Outcome, Reason, Receipt
 from hub.seal import Seal
-from postfach_mailbox import Deposited
+from postfach_mailbox import Deposited, Item
 
-TEXTS = {
-    "NOT_CONFIRMED": "taken over; the mailbox has not confirmed the deposit yet",
-    "GAVE_UP": "the mailbox did not take the notice within the time for trying; deliver by post",
-    "DECIDED": "decided by a person; the mailbox has confirmed nothing",
-    "OUTCOME_UNKNOWN": "outcome unknown: the notice may be in the mailbox; a person decides",
-}
-# Of the state of an application: nothing is delivered by post for it.
-STATUS_TEXTS = {
-    "NOT_CONFIRMED": "taken over; the mailbox has not confirmed the state yet",
-    "GAVE_UP": "the mailbox did not take the state within the time for trying; it is not shown",
-    "OUTCOME_UNKNOWN": "outcome unknown: the mailbox may show the state; a later one replaces it",
-    "RECIPIENT_UNKNOWN": "the mailbox has no such account; the state is not shown",
-    "RECIPIENT_DELETED": "the account was closed; the state is not shown",
-    "CONTENT_INVALID": "the mailbox does not take this state; it is not shown",
-}
-NOT_SHOWN = "the mailbox refused the state for good; it is not shown"
+OF_POST = {Outcome.DEPOSITED: Outcome.POSTED, Outcome.FAILED: Outcome.UNDELIVERABLE}
 OF_STATUS = {
     Outcome.DEPOSITED: Outcome.STATUS_SET,
     Outcome.FAILED: Outcome.STATUS_REFUSED,
@@ -120,7 +106,7 @@ class Issuer:
         """Return the receipt of an event of an accepted notice. Raises SealUnavailable.
 
         A `deposited` receipt takes time, source and evidence from the mailbox's own answer. Of the
-        state of an application it is the receipt that says the same of a status.
+        state of an application, or of a post job, it is the receipt that says the same of that.
         settled_as: what a person decided, `deposited` or `failed`, for SETTLED alone
         """
         subject: dict[str, str | int] = {"message_id": facts.message_id, "attempts": len(attempts)}
@@ -139,8 +125,7 @@ class Issuer:
             attempts=tuple(attempts),
             settled_as=settled_as,
             reason=reason,
-            deposited_at=deposited.provided_at if deposited else None,
-            deposited_source=deposited.source if deposited else None,
+            **_times(facts.kind, deposited),
             warnings=_warnings(deposited) if deposited else (),
             evidence=_allowed(deposited) if deposited else (),
         )
@@ -170,6 +155,37 @@ class Issuer:
             evidence=tuple(answer),
         )
 
+    def post_result(
+        self, facts: Facts, item: Item, answer: Sequence[receipt.MailboxEvidence], at: datetime
+    ) -> Issued:
+        """Return the receipt of what became of a letter. Raises SealUnavailable.
+
+        item: what the print service told; answer: its evidence
+        """
+        outcome = Outcome.POSTED_ON if item.posted else Outcome.UNDELIVERABLE
+        subject: dict[str, str | int] = {
+            "message_id": facts.message_id,
+            "relayed_at": evidence.stamp(item.at),
+        }
+        why = None
+        if not item.posted:
+            why = reasons.of(Kind.POST, reasons.reason("UNDELIVERABLE", mailbox_code=item.code))
+        return self._seal(
+            outcome,
+            at,
+            f"notice.{outcome.value.lower().replace('_', '-')}",
+            subject,
+            message_id=facts.message_id,
+            case_reference=facts.case_reference,
+            mailbox=MailboxAddress(id=facts.address, scheme=facts.scheme),
+            documents=facts.documents,
+            accepted_at=facts.accepted_at,
+            relayed_at=item.at,
+            relayed_source="mailbox",
+            reason=why,
+            evidence=tuple(answer),
+        )
+
     def _seal(
         self,
         outcome: Outcome,
@@ -196,30 +212,36 @@ class Issuer:
 def ending(kind: Kind, state: State) -> Outcome:
     """Return what the final receipt says of a notice, or of a status, in a final state."""
     outcome = Outcome(state.value)
-    return OF_STATUS[outcome] if kind is Kind.STATUS else outcome
-
-
-def reason(code: str, text: str | None = None, mailbox_code: str | None = None) -> Reason:
-    """Return a reason of our own list; `text` where the code has no text of its own."""
-    return Reason(
-        code=code,
-        list_uri=receipt.OWN_REASONS,
-        list_version=receipt.OWN_REASONS_VERSION,
-        text=text or TEXTS[code],
-        mailbox_code=mailbox_code,
-    )
+    return _OF[kind].get(outcome, outcome)
 
 
 def _said_of(
     kind: Kind, outcome: Outcome, reason: Reason | None
 ) -> tuple[Outcome, str, Reason | None]:
     """Return what a receipt says of a notice, or a status, and the kind of its entry."""
+    said = _OF[kind].get(outcome, outcome)
     if kind is Kind.NOTICE:
-        return outcome, f"notice.{outcome.suffix}", reason
-    of_status = OF_STATUS.get(outcome, outcome)
+        return said, f"notice.{said.suffix}", reason
     if reason is not None:
-        reason = replace(reason, text=STATUS_TEXTS.get(reason.code, NOT_SHOWN))
-    return of_status, f"status.{of_status.value.lower().removeprefix('status_')}", reason
+        reason = reasons.of(kind, reason)
+    if kind is Kind.POST:
+        return said, f"notice.{said.value.lower()}", reason
+    return said, f"status.{said.value.lower().removeprefix('status_')}", reason
+
+
+_OF: dict[Kind, dict[Outcome, Outcome]] = {
+    Kind.NOTICE: {},
+    Kind.STATUS: OF_STATUS,
+    Kind.POST: OF_POST,
+}
+
+
+def _times(kind: Kind, deposited: Deposited | None) -> dict[str, Any]:
+    """Return time and source of a confirmation, by what it confirmed."""
+    if deposited is None:
+        return {}
+    name = "relayed" if kind is Kind.POST else "deposited"
+    return {f"{name}_at": deposited.provided_at, f"{name}_source": deposited.source}
 
 
 def _said(
@@ -240,7 +262,7 @@ def _said(
 def _warnings(deposited: Deposited) -> tuple[Reason, ...]:
     """Return that a mailbox warned; its own texts could hold what has no place here."""
     return tuple(
-        reason("WARNING", "the mailbox deposited the notice with a warning")
+        reasons.reason("WARNING", "the mailbox deposited the notice with a warning")
         for _ in deposited.warnings
     )
 

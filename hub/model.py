@@ -41,10 +41,11 @@ FINAL = frozenset({State.DEPOSITED, State.FAILED, State.UNRESOLVED})
 
 
 class Kind(StrEnum):
-    """What a procedure hands in: a notice, or the state of an application."""
+    """What is brought to a mailbox: what a procedure hands in, or a failed notice to the post."""
 
     NOTICE = "notice"
     STATUS = "status"
+    POST = "post"
 
 
 class Status(StrEnum):

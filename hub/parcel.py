@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from hub.issuing import Facts
-from hub.journal import Row
+from hub.journal import Row, posting
 from hub.journal.taking import NewPayload
 from hub.model import Kind, Notice, StatusUpdate, Submission
 from hub.receipt import DocumentDigest
@@ -109,22 +109,23 @@ def unpack(found: Row, rows: Sequence[Row], vault: Vault) -> Parcel:
 
     Raises `cipher.Damaged` or StorageFailed when what lies there does not open.
     """
-    key = vault.unwrap(found.key_wrapped, found.delivery_key.encode("ascii"))
+    own = bound_to(found)
+    key = vault.unwrap(found.key_wrapped, own.encode("ascii"))
     sealed = None
     if found.kind == Kind.NOTICE:
         row = _one(rows, SEALED)
-        source = _blob(row, key, found.delivery_key)
+        source = _blob(row, key, own)
         sealed = SealedNotice(source=source, sha256=row.sha256, size=row.size)
-    kept = _read(_one(rows, CONTENT), key, found.delivery_key, vault)
+    kept = _read(_one(rows, CONTENT), key, own, vault)
     prepared = next((row for row in rows if row.item == PREPARED), None)
     return Parcel(
         facts=facts(found, rows),
-        delivery_key=found.delivery_key,
+        delivery_key=own,
         key=key,
         notice=_handed_in(found.kind, kept),
         documents=tuple(extent_of(row) for row in rows if row.item == DOCUMENT),
         sealed=sealed,
-        prepared=_blob(prepared, key, found.delivery_key) if prepared else None,
+        prepared=_blob(prepared, key, own) if prepared else None,
         made_by=prepared.made_by if prepared else None,
     )
 
@@ -138,14 +139,29 @@ def facts(found: Row, rows: Sequence[Row]) -> Facts:
         address=found.address,
         documents=digests(rows),
         accepted_at=found.accepted_at,
-        kind=Kind(found.kind),
+        kind=kind_of(found),
     )
+
+
+def kind_of(found: Row) -> Kind:
+    """Return what a row of the journal is: a post job is a notice that follows another one."""
+    return Kind(found.kind) if found.follows is None else Kind.POST
+
+
+def bound_to(found: Row) -> str:
+    """Return the delivery key that a row's payload is bound to, and that its mailbox is told.
+
+    Of a post job it is that of the notice which failed.
+    """
+    key: str = found.delivery_key
+    return key if found.follows is None else key.removeprefix(posting.KEY)
 
 
 def read_content(found: Row, rows: Sequence[Row], vault: Vault) -> Submission:
     """Return the notice, or status, as it was handed in, without the bytes of its documents."""
-    key = vault.unwrap(found.key_wrapped, found.delivery_key.encode("ascii"))
-    return _handed_in(found.kind, _read(_one(rows, CONTENT), key, found.delivery_key, vault))
+    own = bound_to(found)
+    key = vault.unwrap(found.key_wrapped, own.encode("ascii"))
+    return _handed_in(found.kind, _read(_one(rows, CONTENT), key, own, vault))
 
 
 def _handed_in(kind: str, kept: bytes) -> Submission:

@@ -52,7 +52,7 @@ class Sealing:
         except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
             logger().error("payload damaged", message_id=row.message_id, exc_info=error)
             with self.journal.write() as tx:
-                circuits.hold_unreadable(tx, row, now)
+                circuits.hold_itself(tx, row, now)
             return
         if not isinstance(kept, Notice):
             raise TypeError("a status has no seal to wait for")

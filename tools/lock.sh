@@ -23,7 +23,8 @@ compile() { # GROUP FILE [OPTION...]
         pyproject.toml plugins/contract/pyproject.toml plugins/directory/pyproject.toml \
         plugins/check-clamd/pyproject.toml plugins/observer-lines/pyproject.toml \
         plugins/common/http/pyproject.toml plugins/common/sandbox/pyproject.toml plugins/common/fitconnect/pyproject.toml \
-        plugins/fitconnect/pyproject.toml plugins/bundid/pyproject.toml >/dev/null
+        plugins/fitconnect/pyproject.toml plugins/bundid/pyproject.toml \
+        plugins/muk/pyproject.toml plugins/postal/pyproject.toml >/dev/null
 }
 
 compile build requirements.txt

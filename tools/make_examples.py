@@ -42,6 +42,19 @@ RETRIEVED = {
 }
 
 
+POSTED = {
+    "first_attempt_at": None,
+    "relayed_at": DAY + timedelta(minutes=7),
+    "relayed_source": "hub-clock",
+    "evidence": (MailboxEvidence(name="job", media_type="application/json", data=ANSWER),),
+}
+LATER: list[tuple[Outcome, dict[str, Any]]] = [
+    (Outcome.RETRIEVED, RETRIEVED),
+    (Outcome.POSTED, POSTED),
+    (Outcome.POSTED_ON, POSTED | {"relayed_source": "mailbox"}),
+]
+
+
 def _deposited(attempts: tuple[Attempt, ...]) -> dict[str, Any]:
     return {
         "attempts": attempts,
@@ -82,7 +95,7 @@ def receipts(notice: Notice, documents: tuple[DocumentDigest, ...]) -> list[Rece
         (Outcome.FAILED, failed),
         (Outcome.UNRESOLVED, unknown),
         (Outcome.SETTLED, decided),
-        (Outcome.RETRIEVED, RETRIEVED),
+        *LATER,
         (Outcome.STATUS_SET, deposited | {"documents": ()}),
     ]
     common = {

@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly VENV=.venv READY=.venv/.ready
 readonly LOCAL=(. plugins/contract plugins/directory plugins/check-clamd plugins/observer-lines
     plugins/common/http plugins/common/sandbox plugins/common/fitconnect
-    plugins/fitconnect plugins/bundid plugins/muk)
+    plugins/fitconnect plugins/bundid plugins/muk plugins/postal)
 # Neither a caller's module path nor a pip setting for user installs may reach into .venv.
 unset PYTHONPATH PYTHONHOME
 export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1

@@ -6,39 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hub.cli.naming import in_work, named, of_tenant
 from hub.cli.output import as_moment, counted, journal, load, moment, who
 from hub.errors import DataInvalid, UsageError
 
 if TYPE_CHECKING:
     from hub.config import Config
-    from hub.journal import Row, Transaction
 
 REASON_MAX = 500  # characters
-
-of_tenant = click.option(
-    "--tenant", help="Whose notice, where several tenants have one of this id."
-)
-
-
-def _one(tx: "Transaction", message_id: str, tenant: str | None) -> "Row":
-    """Return the notice that is meant. Raises DataInvalid, UsageError."""
-    from hub.journal import questions
-
-    found = questions.by_message_id(tx.connection, message_id)
-    if tenant is not None:
-        found = [row for row in found if row.tenant == tenant]
-    if len(found) > 1:
-        tenants = ", ".join(row.tenant for row in found)
-        raise UsageError(
-            f"several tenants have a notice of this id: {tenants}",
-            where=message_id,
-            fix="Say whose you mean: --tenant",
-        )
-    if not found:
-        raise DataInvalid(
-            f"tenant {tenant} has no such notice", where=message_id, fix="See: hub status"
-        )
-    return found[0]
 
 
 @click.command()
@@ -58,7 +33,7 @@ def retry(file: Path, message_id: str, tenant: str | None) -> None:
 
     now = system_clock().now()
     with journal(load(file)) as opened, opened.write() as tx:
-        row = _one(tx, message_id, tenant)
+        row = in_work(tx, named(tx, message_id, tenant))
         policy = questions.policy(tx.connection, row.mailbox)
         if not operation(State(row.state), policy):
             raise DataInvalid(
@@ -98,7 +73,7 @@ def release(file: Path, message_id: str, tenant: str | None) -> None:
 
     now = system_clock().now()
     with journal(load(file)) as opened, opened.write() as tx:
-        row = _one(tx, message_id, tenant)
+        row = in_work(tx, named(tx, message_id, tenant))
         if row.state != State.HELD:
             raise DataInvalid(
                 f"it is {row.state}, not held", where=message_id, fix="See: hub status"
@@ -148,7 +123,8 @@ def settle(
 
     Its procedure gets an `unresolved` receipt, if it has none, and a `settled` one. It stays
     UNRESOLVED: no mailbox confirmed anything. For a notice that is final, and whose mailbox gave
-    another answer later, it only says that a person has seen to it.
+    another answer later, it only says that a person has seen to it; one that failed is posted then
+    (failed), or not (deposited), where its tenant has a relay to the post.
     """
     from hub import casework, seal
     from hub.clock import system_clock
@@ -164,7 +140,7 @@ def settle(
     key = seal.load(config.seal.key, config.seal.password_file, config.folder)
     with journal(config) as opened:
         with opened.write() as tx:
-            row = _one(tx, message_id, tenant)
+            row = named(tx, message_id, tenant)
         _see_possible(at, row.accepted_at, now)
         issuer = Issuer(name=config.hub.name, log_id=opened.log_id, seal=key)
         settled = casework.settle(opened, issuer, row.id, decision, now)

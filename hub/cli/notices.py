@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hub.journal.cases import Case, ItemCase
 
 SENT = ("deposit", "set_status")
+POSTED = {"DEPOSITED": "POSTED", "FAILED": "NOT POSTED"}
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -40,7 +41,7 @@ def status(file: Path, message_id: str, watch: bool, in_json: bool) -> None:
             else:
                 for one in found:
                     _print(one)
-        if not watch or wake.terminations or all(one["final_at"] for one in found):
+        if not watch or wake.terminations or all(_ended(one) for one in found):
             return
         wake.wait((), 1.0)
 
@@ -55,19 +56,18 @@ def _status(config: "Config", message_id: str) -> list[dict[str, Any]]:
         ]
 
 
+def _ended(one: dict[str, Any]) -> bool:
+    """Whether nothing more becomes of a notice by itself: it is final, and its post job too."""
+    return bool(one["final_at"] and (one["post"] is None or one["post"]["final_at"]))
+
+
 def _print(one: dict[str, Any]) -> None:
     click.echo(f"{one['message_id']}  {one['tenant']}/{one['procedure']}  {one['state']}")
     if one["status"]:
         click.echo(f"  status    {one['status']} of application {one['application_id']}")
     click.echo(f"  mailbox   {one['mailbox']} ({one['scheme']}: {one['address']})")
     click.echo(f"  accepted  {moment(one['accepted_at'])}, tried until {moment(one['deadline'])}")
-    for attempt in one["attempts"]:
-        code = f" {attempt['code']}" if attempt["code"] else ""
-        called = "" if attempt["operation"] in SENT else f" {attempt['operation']}"
-        click.echo(
-            f"  attempt {attempt['n']}  {moment(attempt['started_at'])}"
-            f"{called}  {attempt['outcome'] or 'under way'}{code}"
-        )
+    _print_attempts(one["attempts"])
     for late in one["late"]:
         seen = "closed" if late["closed_at"] else "waits for a person"
         click.echo(f"  too late  {moment(late['at'])}  {late['outcome']}, {seen}")
@@ -79,6 +79,20 @@ def _print(one: dict[str, Any]) -> None:
     for stop in one["stops"]:
         click.echo(f"  stopped   {stop['what']}, since {moment(stop['since'])}")
     click.echo(f"  next      {one['next']}")
+    if (job := one["post"]) is not None:
+        state = POSTED.get(job["state"], job["state"])
+        click.echo(f"  post      {job['mailbox']}  {state}: {job['next']}")
+        _print_attempts(job["attempts"])
+
+
+def _print_attempts(attempts: list[dict[str, Any]]) -> None:
+    for attempt in attempts:
+        code = f" {attempt['code']}" if attempt["code"] else ""
+        called = "" if attempt["operation"] in SENT else f" {attempt['operation']}"
+        click.echo(
+            f"  attempt {attempt['n']}  {moment(attempt['started_at'])}"
+            f"{called}  {attempt['outcome'] or 'under way'}{code}"
+        )
 
 
 @click.command("list")

@@ -137,8 +137,8 @@ class Tenant(Table):
 
     mailboxes: Annotated[tuple[Name, ...], Field(min_length=1, strict=False)]
     """Names of the mailboxes it may use; at most one per scheme."""
-    postal: Literal["none"] = "none"
-    """What follows `failed`; delivery by post is not yet built."""
+    postal: Name | None = None
+    """The relay to the post, of `[mailboxes]`, that gets what no mailbox took. Unset: none."""
     procedures: Annotated[Mapping[Name, Procedure], Field(min_length=1)]
     """Its procedures, by name."""
 

@@ -56,6 +56,10 @@ def check(tree: Mapping[str, Any], context: Context) -> Iterator[Finding]:
             place = ("tenants", name, "mailboxes")
             yield from _names(place, tenant.mailboxes, _table(tree, "mailboxes"))
             yield from _schemes(place, tenant.mailboxes, mailboxes)
+            if tenant.postal is not None:
+                place = ("tenants", name, "postal")
+                yield from _names(place, (tenant.postal,), _table(tree, "mailboxes"))
+                yield from _relay(place, tenant)
     if hub := _valid(Hub, tree.get("hub"), context):
         yield from _deadlines(hub, children)
     if limits := _valid(Limits, tree.get("limits", {}), context):
@@ -96,6 +100,12 @@ def _schemes(
         if scheme is not None and scheme == mailboxes[other].scheme:
             what = f"{one} and {other} have the same scheme, {scheme}"
             yield Finding(place=place, what=what, fix="A tenant has one mailbox per scheme")
+
+
+def _relay(place: tuple[str, ...], tenant: Tenant) -> Iterator[Finding]:
+    if tenant.postal in tenant.mailboxes:
+        what = f"{tenant.postal} stands among the tenant's mailboxes, too"
+        yield Finding(place=place, what=what, fix="Leave it out of `mailboxes`: it is the post")
 
 
 def _tenants(

@@ -34,6 +34,7 @@ class Flight:
     """A call that is out: what it is about, and what its receipts will say.
 
     state, failures: of its notice before the call; crashes: this call counted, if it is a suspect's
+    follows: of a post job, the notice that failed: its receipts are that one's
     """
 
     mailbox: str
@@ -47,6 +48,12 @@ class Flight:
     policy: Policy
     suspect: bool = False
     crashes: int = 0
+    follows: int | None = None
+
+    @property
+    def about(self) -> int:
+        """Whose receipts tell of it."""
+        return self.lease.notice_id if self.follows is None else self.follows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

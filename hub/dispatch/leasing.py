@@ -12,9 +12,19 @@ from hub.dispatch.flights import Flight
 from hub.dispatch.lines import Line
 from hub.errors import HubError
 from hub.issuing import Facts
-from hub.journal import Journal, Row, attempts, circuits, pauses, payloads, queue
+from hub.journal import (
+    Journal,
+    Row,
+    Transaction,
+    attempts,
+    circuits,
+    pauses,
+    payloads,
+    posting,
+    queue,
+)
 from hub.journal.attempts import Lease
-from hub.model import Kind, State
+from hub.model import Kind, Notice, State
 from hub.parcel import Parcel
 from hub.telemetry import logger
 from hub.transition import DEPOSIT, RECONCILE, SET_STATUS, operation
@@ -63,6 +73,7 @@ class Leasing:
                 for one in opened
                 if fences.get(one.row.id) == one.row.fence
                 and not paused.concerns(one.row.tenant, line.name)
+                and not self._held(tx, line, one)
             ]
             rows = [(one.row.id, one.row.fence, one.row.suspect, one.called) for one in kept]
             leases = attempts.start(tx, term, rows, self.clock.now())
@@ -75,6 +86,24 @@ class Leasing:
             )
             for lease, one in zip(leases, kept, strict=True)
         ]
+
+    def _held(self, tx: Transaction, line: Line, due: _Due) -> bool:
+        """Hold a post job that may not go out; whether it was held."""
+        row, sent = due.row, due.parcel
+        if row.follows is None or sent is None or not isinstance(sent.notice, Notice):
+            return False
+        relays = line.capabilities is not None and line.capabilities.relays
+        if posting.contradicted(tx.connection, [row.follows]):
+            reason = posting.HELD_BY_LATE
+        elif not sent.notice.postal_address:
+            reason = posting.HELD_BY_ADDRESS
+        elif not relays:
+            reason = posting.HELD_BY_RELAY
+        else:
+            return False
+        circuits.hold_itself(tx, row, self.clock.now(), reason)
+        logger().error("post job held", message_id=row.message_id, code=reason)
+        return True
 
     def waits_now(self, line: Line) -> bool:
         """Whether something is due at this mailbox, or is freed in a moment."""
@@ -129,7 +158,7 @@ class Leasing:
             except (Damaged, HubError) as error:  # what does not open is held, the rest flows
                 logger().error("payload damaged", message_id=row.message_id, exc_info=error)
                 with self.journal.write() as tx:
-                    circuits.hold_unreadable(tx, row, self.clock.now())
+                    circuits.hold_itself(tx, row, self.clock.now())
         return opened
 
     def _open(self, line: Line, row: Row, rows: Sequence[Row], tries: Sequence[Row]) -> _Due:
@@ -159,9 +188,10 @@ def _flight(line: Line, lease: Lease, due: _Due) -> Flight:
         failures=row.failures,
         tenant=row.tenant,
         procedure=row.procedure,
-        delivery_key=row.delivery_key,
+        delivery_key=parcel.bound_to(row),
         facts=due.facts,
         policy=line.policy,
         suspect=row.suspect,
         crashes=row.crashes + int(row.suspect),
+        follows=row.follows,
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from hub import evidence, handover, issuing, receipt, transition
+from hub import consequence, evidence, handover, issuing, reasons, receipt, transition
 from hub.clock import Clock, on_the_wall
 from hub.config import Config
 from hub.dispatch.flights import Ending, Flight, Result
@@ -24,6 +24,7 @@ from hub.journal import (
     circuits,
     handouts,
     late,
+    posting,
     recovery,
     steps,
 )
@@ -111,9 +112,9 @@ class Results:
         """Return the mailbox's own answer as the journal keeps it, where there is one."""
         if not isinstance(outcome, Deposited | Pending) or not outcome.evidence:
             return None
+        whose = flight.delivery_key if flight.follows is None else posting.KEY + flight.delivery_key
         return self.vault.keep_answer(
-            outcome.model_dump_json().encode(),
-            f"{flight.delivery_key}:{flight.lease.n}".encode("ascii"),
+            outcome.model_dump_json().encode(), f"{whose}:{flight.lease.n}".encode("ascii")
         )
 
     def wants_accepted(self, flight: Flight) -> bool:
@@ -145,7 +146,7 @@ class _Commit:
         self.ended.append(ended)
         if step.opens_circuit:
             self.opened.setdefault(flight.mailbox, _code(outcome))
-        notice_id = flight.lease.notice_id
+        notice_id = flight.about
         if made := self._receipt(flight, outcome, step):
             self.tx.record(notice_id, made.entry)
             self.issued.append(
@@ -185,7 +186,7 @@ class _Commit:
         steps.finish(self.tx, self.ended)
         for name, code in self.opened.items():
             circuits.open_circuit(self.tx, name, code, self.now)
-        return handover.hand_out(self.tx, self.issued)
+        return consequence.hand_out(self.tx, self.by.config, self.issued, self.now)
 
     def _step(self, result: Result, outcome: Ending, call_ends: datetime) -> Step:
         flight = result.flight
@@ -235,7 +236,8 @@ class _Commit:
         )
 
     def _receipt(self, flight: Flight, outcome: Ending, step: Step) -> Issued | None:
-        tries = self._tries(flight, outcome)
+        # A receipt's attempts are those at the mailbox: none of the post.
+        tries = self._tries(flight, outcome) if flight.follows is None else []
         issuer, facts = self.by.issuer, flight.facts
         if isinstance(outcome, Deposited):
             return issuer.of_notice(
@@ -245,13 +247,14 @@ class _Commit:
             return issuer.of_notice(
                 Event.FAILED, facts, self.now, attempts=tries, reason=_refused(outcome)
             )
-        if flight.lease.notice_id in self.waiting and self.by.wants_accepted(flight):
+        waits = flight.follows is None and flight.lease.notice_id in self.waiting
+        if waits and self.by.wants_accepted(flight):
             return issuer.of_notice(
                 Event.ACCEPTED,
                 facts,
                 self.now,
                 attempts=tries,
-                reason=issuing.reason("NOT_CONFIRMED"),
+                reason=reasons.reason("NOT_CONFIRMED"),
             )
         return None
 
@@ -270,7 +273,7 @@ def _code(outcome: Ending) -> str:
 def _refused(outcome: Ending) -> receipt.Reason:
     said: MailboxReason | None = getattr(outcome, "reason", None)
     code = said.code if said and said.code in REFUSALS else "OTHER"
-    return issuing.reason(code, REFUSALS[code], said.mailbox_code if said else None)
+    return reasons.reason(code, REFUSALS[code], said.mailbox_code if said else None)
 
 
 def _entry(flight: Flight, outcome: Ending, ended: Ended) -> evidence.Entry:

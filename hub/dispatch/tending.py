@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub import handover, issuing, mailboxes, parcel, retry, transition
+from hub import consequence, handover, issuing, mailboxes, parcel, reasons, retry, transition
 from hub.clock import Clock, on_the_wall
 from hub.config import Config
 from hub.dispatch.lines import MARGIN, Line
@@ -143,13 +143,13 @@ class Tending:
                     facts,
                     now,
                     attempts=tries_of(history.get(row.id, [])),
-                    reason=issuing.reason(code),
+                    reason=reasons.reason(code),
                 )
                 issued.append(_receipt(row, made))
                 steps.step(tx, row.id, state, None, now)
                 tx.record(row.id, made.entry)
                 finals.append((row.message_id, issuing.ending(facts.kind, state)))
-            files = handover.hand_out(tx, issued)
+            files = consequence.hand_out(tx, self.config, issued, now)
         return files, finals
 
     def admit(self, line: Line) -> list[Handout]:
@@ -166,7 +166,7 @@ class Tending:
             except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
                 logger().error("payload damaged", message_id=row.message_id, exc_info=error)
                 with self.journal.write() as tx:
-                    circuits.hold_unreadable(tx, row, now)
+                    circuits.hold_itself(tx, row, now)
                 continue
             facts = parcel.facts(row, rows)
             with self.journal.write() as tx:
@@ -237,11 +237,11 @@ class Tending:
             FINAL_EVENTS[State.FAILED],
             facts,
             now,
-            reason=issuing.reason("CONTENT_INVALID", f"{refused.what}; deliver by post"),
+            reason=reasons.reason("CONTENT_INVALID", f"{refused.what}; deliver by post"),
         )
         steps.step(tx, row.id, State.FAILED, None, now)
         tx.record(row.id, made.entry)
-        return handover.hand_out(tx, [_receipt(row, made)])
+        return consequence.hand_out(tx, self.config, [_receipt(row, made)], now)
 
 
 def _receipt(row: Row, made: Issued) -> handover.Receipt:

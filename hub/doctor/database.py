@@ -19,6 +19,7 @@ from hub.journal.circuits import (
 )
 from hub.journal.pauses import Pause
 from hub.journal.returning import Stuck
+from postfach_mailbox import Capabilities
 
 # why a notice is held -> why that matters, what to do
 HELD = {
@@ -59,6 +60,7 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         what = f"{group.count} held for {group.mailbox} since {_moment(group.since)}"
         yield wrong("notices", f"{what} ({group.reason})", why=why, fix=fix)
     yield from _circuits(config, known)
+    yield from _relays(config, known)
     yield from _pauses(paused)
     yield from _cases(waiting)
     yield from _channels(stuck)
@@ -79,6 +81,20 @@ def _circuits(config: Config, known: Mapping[str, Circuit]) -> Iterator[Finding]
             why="Nothing is sent to this mailbox; what waits for it is held.",
             fix=fix,
         )
+
+
+def _relays(config: Config, known: Mapping[str, Circuit]) -> Iterator[Finding]:
+    for name, tenant in config.tenants.items():
+        relay = known.get(tenant.postal or "")
+        told = relay.capabilities if relay else None
+        if told is not None and not Capabilities.model_validate_json(told).relays:
+            yield wrong(
+                f"tenant {name}",
+                f"postal names {tenant.postal}, which is a mailbox and no relay to the post",
+                why="What fails is not posted; it waits, held, for a person.",
+                fix="Name a relay, such as one of the plugin `postal`, or leave the key out",
+                configured=True,
+            )
 
 
 def _pauses(paused: list[Pause]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import attempts, questions, returning
+from hub.journal import attempts, posting, questions, returning
 from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_MAILBOX, HELD_BY_PAYLOAD
 from hub.journal.tables import Row, late, notice
 from hub.model import Kind, State
@@ -27,6 +27,20 @@ LOOK = "look into the mailbox, then: hub settle MESSAGE_ID --as deposited|failed
 MEND = "mend the cause (log, hub doctor), then: hub release MESSAGE_ID; or hub settle"
 PUT_BACK = "put the mailbox back into hub.toml, then: hub retry MESSAGE_ID; or hub settle"
 GONE = "put the mailbox back into hub.toml; or hub settle MESSAGE_ID --as failed --reason ..."
+POST = {
+    posting.HELD_BY_LATE: (
+        "it is not posted, since its mailbox seems to have it after all",
+        f"{LOOK}; settled as failed it is posted",
+    ),
+    posting.HELD_BY_ADDRESS: (
+        "it failed, and has no postal address",
+        "deliver it otherwise, then: hub settle MESSAGE_ID --as failed --reason ...",
+    ),
+    posting.HELD_BY_RELAY: (
+        "what its tenant names in `postal` is no relay to the post",
+        "name a relay in hub.toml, start the hub again, then: hub release MESSAGE_ID",
+    ),
+}
 BY_MAILBOX = (HELD_BY_MAILBOX, HELD_BY_CAPABILITIES)
 _open = sa.text("open = 1")  # literally, or SQLite does not use the partial indexes
 _no_status = notice.c.kind != Kind.STATUS.value
@@ -65,6 +79,7 @@ TROUBLES = {
     "REPLY_MISSING": "it is a reply without content, of a plugin for contract 1.0",
     "NOT_DEPOSITED": "it tells the retrieval of a notice that is not deposited",
     "LATE_FAILURE": "the mailbox takes back what it had confirmed",
+    "NOT_POSTED": "the print service tells of a letter that was never handed to it",
 }
 
 
@@ -135,6 +150,8 @@ def _held(connection: sa.Connection, configured: Collection[str]) -> Iterator[Ca
             continue
         if row.held_reason in BY_MAILBOX:
             why, fix = f"its mailbox {row.mailbox} is not in hub.toml any more", GONE
+        elif row.held_reason in POST:
+            why, fix = POST[row.held_reason]
         elif row.held_reason == HELD_BY_PAYLOAD:
             why, fix = "what is stored of it does not open", MEND
         else:

@@ -162,8 +162,8 @@ def admit(tx: Transaction, row: Row, address: str, scheme: str, now: datetime) -
     )
 
 
-def hold_unreadable(tx: Transaction, row: Row, now: datetime) -> None:
-    """Hold a notice in nobody's work for itself, since what is stored of it does not open."""
+def hold_itself(tx: Transaction, row: Row, now: datetime, reason: str = HELD_BY_PAYLOAD) -> None:
+    """Hold a notice in nobody's work for itself, as when what is stored of it does not open."""
     held = tx.connection.execute(
         sa.update(notice)
         .where(notice.c.id == row.id, notice.c.fence == row.fence, notice.c.lease_owner.is_(None))
@@ -171,13 +171,13 @@ def hold_unreadable(tx: Transaction, row: Row, now: datetime) -> None:
             state=State.HELD.value,
             held_from=row.held_from or row.state,
             held_at=row.held_at or now,
-            held_reason=HELD_BY_PAYLOAD,
+            held_reason=reason,
             due_at=None,
             fence=row.fence + 1,
         )
     )
     if held.rowcount:
-        tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=HELD_BY_PAYLOAD)
+        tx.note(row.id, "notice.held", now, message_id=row.message_id, reason=reason)
 
 
 def hold_unchecked(tx: Transaction, row: Row) -> None:

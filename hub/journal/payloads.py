@@ -60,7 +60,8 @@ def load_all(connection: sa.Connection, notice_ids: Collection[int]) -> dict[int
 def erasable(connection: sa.Connection, final_before: datetime, limit: int) -> list[Erasable]:
     """Return final notices whose payload may go, those final for longest first.
 
-    A notice qualifies when its final receipt was fetched, or when it was final before a time.
+    A notice qualifies when its final receipt was fetched, or when it was final before a time, a
+    post job as soon as it is final.
     """
     taken = sa.exists().where(
         receipt.c.notice_id == notice.c.id,
@@ -70,7 +71,11 @@ def erasable(connection: sa.Connection, final_before: datetime, limit: int) -> l
     )
     rows = connection.execute(
         sa.select(notice.c.id, notice.c.message_id, taken.label("taken"))
-        .where(_unerased, sa.or_(notice.c.final_at <= final_before, taken))
+        .where(
+            _unerased,
+            # a post job is done with when the relay has it
+            sa.or_(notice.c.final_at <= final_before, taken, notice.c.follows.is_not(None)),
+        )
         .order_by(notice.c.final_at)
         .limit(limit)
     )

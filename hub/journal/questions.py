@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hub import transition
 from hub.errors import DataInvalid
-from hub.journal import applications, database, pauses
+from hub.journal import applications, database, pauses, posting
 from hub.journal.attempts import history
 from hub.journal.tables import Row, chain, handout, late, mailbox, notice, receipt
 from hub.model import Kind, State
@@ -48,13 +48,14 @@ def story(connection: sa.Connection, row: Row) -> dict[str, Any]:
         }
         for one in history(connection, [row.id]).get(row.id, [])
     ]
-    stops = _stops(connection, row)
+    stops, job = _stops(connection, row), posting.of(connection, row.id)
     return (
         {key: getattr(row, key) for key in (*keys, *times)}
         | {"kind": row.kind, "application_id": row.application_id, "status": row.status}
         | {"held_reason": row.held_reason, "settled_as": row.settled_as, "attempts": attempts}
         | {"late": _late(connection, row.id), "receipts": _receipts(connection, row.id)}
         | {"stops": stops, "next": _next(connection, row, stopped=bool(stops))}
+        | {"post": None if job is None else story(connection, job)}
     )
 
 
@@ -138,7 +139,12 @@ def listed(
     connection: sa.Connection, state: str | None, tenant: str | None, before: datetime | None
 ) -> Sequence[Row]:
     """Return notices, the oldest first, at most LIST_LIMIT."""
-    wanted = sa.select(notice).order_by(notice.c.accepted_at, notice.c.id).limit(LIST_LIMIT)
+    wanted = (
+        sa.select(notice)
+        .where(notice.c.follows.is_(None))
+        .order_by(notice.c.accepted_at, notice.c.id)
+        .limit(LIST_LIMIT)
+    )
     if state:
         wanted = wanted.where(notice.c.state == state)
     if tenant:
@@ -179,7 +185,7 @@ def newest_key(connection: sa.Connection) -> Row | None:
     """Return the newest notice that still has its key."""
     return connection.execute(
         sa.select(notice)
-        .where(notice.c.key_wrapped.is_not(None))
+        .where(notice.c.key_wrapped.is_not(None), notice.c.follows.is_(None))
         .order_by(notice.c.id.desc())
         .limit(1)
     ).first()

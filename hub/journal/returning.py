@@ -12,7 +12,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction, handouts, returned_files
+from hub.journal import Transaction, handouts, posting, returned_files
 from hub.journal.tables import (
     Row,
     attempt,
@@ -111,7 +111,11 @@ def match(
     found: set[int] = set()
     if about is not None:
         by_name = sa.select(notice.c.id).where(
-            mine, sa.or_(notice.c.delivery_key == about, notice.c.message_key == about.lower())
+            mine,
+            sa.or_(
+                notice.c.delivery_key.in_([about, posting.KEY + about]),
+                notice.c.message_key == about.lower(),
+            ),
         )
         by_reference = (
             sa.select(attempt.c.notice_id)
@@ -232,9 +236,9 @@ def _channel(tx: Transaction, mailbox: str, **values: object) -> None:
     )
 
 
-def retrieved(connection: sa.Connection, notice_id: int) -> bool:
-    """Whether a receipt says already that a notice was fetched."""
-    wanted = sa.exists().where(receipt.c.notice_id == notice_id, receipt.c.outcome == "RETRIEVED")
+def told(connection: sa.Connection, notice_id: int, outcome: str) -> bool:
+    """Whether a receipt of this outcome tells it of a notice already."""
+    wanted = sa.exists().where(receipt.c.notice_id == notice_id, receipt.c.outcome == outcome)
     return bool(connection.scalar(sa.select(wanted)))
 
 

@@ -40,6 +40,11 @@ def recognise(
         capabilities; None for what is not known yet
     Raises NoticeRefused where none or several fit, NotYetKnown where that cannot be said yet.
     """
+    candidates = {  # a relay gets what failed, and nothing at first
+        name: (own, told)
+        for name, (own, told) in candidates.items()
+        if told is None or not told.relays
+    }
     if address.scheme is not None:
         return _by_scheme(address.scheme, candidates)
     unknown = tuple(sorted(name for name, (_, told) in candidates.items() if told is None))

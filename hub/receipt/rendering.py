@@ -34,7 +34,8 @@ def render(receipt: Receipt) -> bytes:
     """Return the receipt as canonical XML, without its seal.
 
     Raises ValueError for a receipt that would claim what was not confirmed: `deposited` without
-    the mailbox's time and answer, `rejected` without its drop, SETTLED without a decision.
+    the mailbox's time and answer, POSTED or POSTED_ON without the print service's, `rejected`
+    without its drop, SETTLED without a decision.
     """
     _consistent(receipt)
     root = new_root("Receipt")
@@ -69,6 +70,9 @@ def _consistent(receipt: Receipt) -> None:
     confirmed = receipt.deposited_at and receipt.deposited_source and receipt.evidence
     if receipt.outcome in (Outcome.DEPOSITED, Outcome.STATUS_SET) and not confirmed:
         raise ValueError("deposited, but the mailbox's time or answer is missing")
+    relayed = receipt.relayed_at and receipt.relayed_source and receipt.evidence
+    if receipt.outcome in (Outcome.POSTED, Outcome.POSTED_ON) and not relayed:
+        raise ValueError("posted, but the print service's time or answer is missing")
     if (receipt.outcome is Outcome.REJECTED) != (receipt.drop is not None):
         raise ValueError("a drop belongs to a rejected receipt, and to no other")
     if (receipt.outcome is Outcome.SETTLED) != (receipt.settled_as is not None):
@@ -87,6 +91,7 @@ def _times(root: etree._Element, receipt: Receipt) -> None:
         ("FirstAttemptAt", receipt.first_attempt_at, None),
         ("DepositedAt", receipt.deposited_at, receipt.deposited_source),
         ("FirstRetrievedAt", receipt.first_retrieved_at, None),
+        ("RelayedAt", receipt.relayed_at, receipt.relayed_source),
         ("IssuedAt", receipt.issued_at, None),
     ):
         if moment is not None:

@@ -99,6 +99,8 @@ class Receipt:
     deposited_at: datetime | None = None
     deposited_source: str | None = None
     first_retrieved_at: datetime | None = None
+    relayed_at: datetime | None = None
+    relayed_source: str | None = None
     attempts: tuple[Attempt, ...] = ()
     reason: Reason | None = None
     warnings: tuple[Reason, ...] = ()

@@ -18,18 +18,16 @@ from hub.issuing import Issuer
 from hub.journal import Journal, Transaction, attempts, handouts, returning
 from hub.journal.handouts import Handout
 from hub.journal.returning import NewFile, NewItem
-from hub.model import Kind, MailboxAddress
+from hub.model import MailboxAddress
 from hub.receipt import MailboxEvidence
 from hub.receipt.reply import Reply, ReplyFile, render_reply
-from hub.returns import retrieval
+from hub.returns import judging, retrieval
 from hub.segment import Extent
 from hub.telemetry import logger
 from hub.vault import Vault
 from postfach_mailbox import Item, ReplyDocument
 from postfach_mailbox.cipher import seal
 
-NO_REPLY, NOT_DEPOSITED, LATE_FAILURE = "REPLY_MISSING", "NOT_DEPOSITED", "LATE_FAILURE"
-ASKABLE = ("PENDING", "IN_DOUBT")
 CONTENT, XML = b"returned content", b"returned reply"
 
 
@@ -124,7 +122,7 @@ class Storing:
         mailbox, item, key, extents = got.mailbox, got.item, got.key, got.extents
         notice_id, trouble = self._whose(tx, mailbox, item)
         if trouble is None:
-            trouble = _trouble(tx, notice_id, item, now)
+            trouble = judging.trouble(tx, notice_id, item, now)
         message_id = None
         files = _kept(extents)
         if item.kind == "reply" and notice_id is not None and trouble is None:
@@ -153,13 +151,19 @@ class Storing:
             ),
             files,
         )
-        if item.kind != "retrieval" or notice_id is None or trouble is not None:
+        if notice_id is None or trouble is not None:
             return []
-        return retrieval.confirm(tx, self.issuer, notice_id, item, now)
+        if item.kind == "post-result":
+            return retrieval.posted(tx, self.issuer, notice_id, item, now)
+        if item.kind == "retrieval":
+            return retrieval.confirm(tx, self.issuer, notice_id, item, now)
+        return []
 
     def _whose(self, tx: Transaction, mailbox: str, item: Item) -> tuple[int | None, str | None]:
         tenants = [
-            name for name, table in self.config.tenants.items() if mailbox in table.mailboxes
+            name
+            for name, table in self.config.tenants.items()
+            if mailbox in (*table.mailboxes, table.postal)
         ]
         in_reply_to = item.reply.in_reply_to if item.reply else None
         return returning.match(tx.connection, mailbox, item.about, in_reply_to, tenants)
@@ -203,26 +207,6 @@ class Storing:
             data=seal(got.key, XML, data),
         )
         return [*_kept(extents, place), xml]
-
-
-def _trouble(tx: Transaction, notice_id: int | None, item: Item, now: datetime) -> str | None:
-    """Return why a person must look at an item that belongs to a notice; None: no one must."""
-    if notice_id is None:
-        return returning.UNKNOWN
-    row = attempts.row(tx.connection, notice_id)
-    state = row.state
-    match item.kind:
-        case "reply" | "retrieval" if row.kind == Kind.STATUS:
-            return returning.UNKNOWN  # nobody fetches a state, nor answers it
-        case "reply" if item.reply is None:
-            return NO_REPLY
-        case "retrieval" if state != "DEPOSITED":
-            return NOT_DEPOSITED
-        case "late-failure" if state in ASKABLE:
-            returning.ask_now(tx, notice_id, now)
-        case "late-failure" if state == "DEPOSITED":
-            return LATE_FAILURE
-    return None
 
 
 def _kept(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.flow.papers import drop
+from tests.flow.posting import LINES, with_post
 from tests.flow.world import HUB, World
 
 ROOT = Path(__file__).parents[2]
@@ -22,13 +23,19 @@ class Scene:
     handed_in: int
 
     @classmethod
-    def make(cls, folder: Path, *, fresh: bool) -> Self:
-        """fresh: the fault may strike the hub's very first start; else it has worked before."""
+    def make(cls, folder: Path, *, fresh: bool = False, post: bool = False) -> Self:
+        """Make it; the fault strikes a notice to a mailbox.
+
+        fresh: it may strike the hub's very first start; else it has worked before
+        post: the notice fails, and goes to a print service
+        """
         world = World.make(folder / "hub")
+        if post:
+            with_post(world)
         if not fresh:
             world.put(drop(stem="before"))
             world.once()
-        world.put(drop(stem="one"))
+        world.put(drop(stem="one", account="carla", lines=LINES) if post else drop(stem="one"))
         seed = folder / "seed"
         shutil.copytree(world.folder, seed)
         return cls(world=world, seed=seed, handed_in=1 if fresh else 2)
@@ -57,6 +64,8 @@ class Scene:
         # The folders stay: an `out/` with another inode would be another folder to the hub.
         place, seed = shlex.quote(str(self.world.folder)), shlex.quote(str(self.seed))
         emptied = f"{place}/var {place}/spool/.workers {place}/spool/*/*/.claimed"
+        if (self.world.folder / "print").is_dir():
+            emptied += f" {place}/print {place}/printed"
         return (
             f"mkdir -p {place}/spool/.workers"
             f" && find {emptied} -mindepth 1 -delete"

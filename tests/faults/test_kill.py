@@ -64,6 +64,19 @@ def test_killed_at_every_point_of_a_notice_s_path_nothing_is_lost_or_doubled(
     assert struck(said) >= 100
 
 
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(
+    ("points", "struck_least"),
+    [("6", 4), pytest.param("100000", 150, marks=long)],
+    ids=["some", "all"],
+)
+def test_killed_on_the_way_to_the_post_there_is_one_letter(
+    tmp_path: Path, shared: Shared, points: str, struck_least: int
+) -> None:
+    said = sweep(Scene.make(tmp_path, post=True), shared, "--max-points", points)
+    assert struck(said) >= struck_least
+
+
 @long
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("fault", ["EIO", "ENOSPC"])

@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 from hub.evidence import Commit, check_chain
+from postfach_mailbox_postal.kit import PrintService
 from tests.flow.receipts import FINAL, FINAL_OF_STATUS, Receipt, faults
 from tests.flow.world import World, statuses
 
@@ -25,6 +26,13 @@ FOLDERS = ("archive", "citizens")  # mailboxes of the plugin `directory`
 DROPS = "SELECT kind, count(*) AS n FROM 'drop' GROUP BY kind"
 NOTICES = """
     SELECT id, message_id, state, delivery_key, mailbox, address, claim, kind, status FROM notice
+    WHERE follows IS NULL
+"""
+JOBS = """
+    SELECT job.id, job.state, notice.state AS after, notice.delivery_key,
+           (SELECT group_concat(outcome) FROM receipt
+            WHERE receipt.notice_id = notice.id AND suffix IN ('posted', 'post-result')) AS told
+    FROM notice AS job JOIN notice ON notice.id = job.follows
 """
 FILES = """
     SELECT handout.stem, printf('%s.%02d.%s.xml', handout.stem, nn, suffix) AS name,
@@ -57,6 +65,7 @@ def unbalanced(
         *_notices(world, receipts, final=final),
         *_letters(world),
         *(_elsewhere(world, elsewhere) if elsewhere is not None else ()),
+        *_posted(world, final=final),
         *_statuses(world),
         *_receipts(world, receipts),
         *_evidence(world, receipts),
@@ -68,7 +77,7 @@ def _drops(world: World, handed_in: int) -> Iterator[str]:
     kinds = {row["kind"]: row["n"] for row in world.rows(DROPS)}
     if sum(kinds.values()) != handed_in:
         yield f"{handed_in} drops handed in, the journal knows {kinds}"
-    notices = world.rows("SELECT count(*) AS n FROM notice")[0]["n"]
+    notices = world.rows("SELECT count(*) AS n FROM notice WHERE follows IS NULL")[0]["n"]
     if kinds.get("taken", 0) != notices:
         yield f"{kinds.get('taken', 0)} drops taken, {notices} notices"
 
@@ -122,6 +131,25 @@ def _elsewhere(world: World, keys: Sequence[str]) -> Iterator[str]:
             yield f"notice {row['id']}, {row['state']}, is {there} times in its mailbox"
     if found:
         yield f"in mailboxes, and no notice: {sorted(found)}"
+
+
+def _posted(world: World, *, final: bool) -> Iterator[str]:
+    """Look at the post: a job for a failed notice, a letter for a job, a receipt for a letter."""
+    service = PrintService(world.folder / "print", world.folder / "printed")
+    found = Counter(service.deposited)
+    for row in world.rows(JOBS):
+        letters, told = found.pop(row["delivery_key"], 0), (row["told"] or "").split(",")
+        if row["after"] != "FAILED":
+            yield f"post job {row['id']} follows a notice that is {row['after']}"
+        if final and row["state"] not in (*FINAL, "HELD"):
+            yield f"post job {row['id']} is still {row['state']}"
+        if (row["state"] == "DEPOSITED") != ("POSTED" in told):
+            yield f"post job {row['id']}, {row['state']}: receipts {told}"
+        wanted = {"DEPOSITED": (1,), "FAILED": (0,), "HELD": (0,), "SEALED": (0,)}
+        if letters not in wanted.get(row["state"], (0, 1)):
+            yield f"post job {row['id']}, {row['state']}: {letters} letters"
+    if found:
+        yield f"letters of no post job: {sorted(found)}"
 
 
 def _statuses(world: World) -> Iterator[str]:

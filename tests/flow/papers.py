@@ -43,7 +43,7 @@ def drop(*papers: Paper, stem: str | None = None, **told: str) -> Drop:
     """Return a drop with these documents, or a small one; `told` overrides the envelope's values.
 
     Keys of `told`: message_id, account, scheme, subject, text, legal_basis, not_before,
-    obsolete_after.
+    obsolete_after, lines (of the postal address, parted by `|`).
     """
     papers = papers or (Paper(),)
     told = {"message_id": message_id()} | told
@@ -98,6 +98,8 @@ def _envelope(told: Mapping[str, str], documents: str) -> bytes:
         name: f"  <{name}>{escape(told[key])}</{name}>\n" if key in told else ""
         for name, key in optional.items()
     }
+    lines = "".join(f"<Line>{escape(line)}</Line>" for line in told.get("lines", "").split("|"))
+    address = f"  <PostalAddress>{lines}</PostalAddress>\n" if "lines" in told else ""
     return f"""\
 <?xml version="1.0" encoding="UTF-8"?>
 <Notice xmlns="urn:postfachdienst:envelope:1" version="1.0">
@@ -111,7 +113,7 @@ def _envelope(told: Mapping[str, str], documents: str) -> bytes:
   <Subject>{escape(told.get("subject", "Ihre Baugenehmigung"))}</Subject>
 {more["Text"]}  <LegalBasis>{told.get("legal_basis", "OZG9")}</LegalBasis>
   <AssuranceLevel>substantial</AssuranceLevel>
-{more["NotBefore"]}{more["ObsoleteAfter"]}{documents}</Notice>
+{more["NotBefore"]}{more["ObsoleteAfter"]}{address}{documents}</Notice>
 """.encode()
 
 

@@ -24,6 +24,7 @@ LOCAL = (
     "plugins/fitconnect",
     "plugins/bundid",
     "plugins/muk",
+    "plugins/postal",
 )
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|farm|home/\w+|Users/\w+|tmp/\w+)/")
 ADDRESS = re.compile(r"\w+://")

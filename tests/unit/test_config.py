@@ -161,7 +161,8 @@ def test_a_rate_is_so_many_in_a_time() -> None:
         ),
         ('"directory"', '"directory"\nrecord = "5"', "record: not written as it must be."),
         ("[hub]", "spool = 3\n[hub]", "1: spool: not a table. Give it a header in brackets."),
-        ("[tenants.rostock]", '[tenants.rostock]\npostal = "all"', "Allowed: 'none'."),
+        ("[tenants.rostock]", '[tenants.rostock]\npostal = "all"', "no mailbox is called all"),
+        ('["archive"]', '["archive"]\npostal = "archive"', "archive stands among the tenant"),
     ],
 )
 def test_a_wrong_value_is_said_in_words_of_hub_toml(old: str, new: str, said: str) -> None:

@@ -111,6 +111,8 @@ def test_each_outcome_has_its_event_and_suffix_in_the_schema(outcome: Outcome) -
         outcome=outcome,
         drop=Drop(stem="x") if outcome is Outcome.REJECTED else None,
         settled_as="failed" if outcome is Outcome.SETTLED else None,
+        relayed_at=FULL.deposited_at,
+        relayed_source=FULL.deposited_source,
     )
     assert valid("receipt", render(receipt))
     assert outcome.suffix in SUFFIXES
@@ -147,6 +149,8 @@ def test_a_settled_receipt_names_what_was_decided(settled: str, event: str) -> N
         {"deposited_source": None},
         {"evidence": ()},
         {"outcome": Outcome.REJECTED},
+        {"outcome": Outcome.POSTED},
+        {"outcome": Outcome.POSTED_ON, "relayed_at": FULL.issued_at},
         {"drop": Drop(stem="x")},
         {"outcome": Outcome.SETTLED},
         {"settled_as": "deposited"},
@@ -158,7 +162,7 @@ def test_a_receipt_that_claims_what_was_not_confirmed_is_not_made(
     change: dict[str, object],
 ) -> None:
     """A positive one needs the mailbox's time, its source and its own answer."""
-    with pytest.raises(ValueError, match=r"deposited|drop|settled|64 KiB"):
+    with pytest.raises(ValueError, match=r"deposited|posted|drop|settled|64 KiB"):
         render(replace(FULL, **change))  # type: ignore[arg-type]  # one field of Receipt each
 
 

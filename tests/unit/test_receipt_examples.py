@@ -52,7 +52,7 @@ def test_there_is_an_example_of_each_receipt_that_is_issued() -> None:
     """And of one that a person decided."""
     kinds = {file.stem.removeprefix("receipt-") for file in FOLDER.glob("receipt-*.xml")}
     ends = {"accepted", "rejected", "deposited", "failed", "unresolved", "settled"}
-    assert kinds == {*ends, "retrieved", "status"}
+    assert kinds == {*ends, "retrieved", "status", "posted", "post-result"}
 
 
 def test_a_receipt_holds_no_name_and_no_subject() -> None:

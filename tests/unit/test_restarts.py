@@ -14,5 +14,7 @@ def test_it_is_started_again_soon_and_later_each_time(fault: Fault | None) -> No
 
 
 @pytest.mark.parametrize("fault", [Fault.PROCESSES, Fault.MEMORY, Fault.PROTOCOL])
-def test_one_that_took_more_than_it_may_or_speaks_no_protocol_is_not_soon_tried_again(fault: Fault) -> None:
+def test_one_that_took_more_than_it_may_or_speaks_no_protocol_is_not_soon_tried_again(
+    fault: Fault,
+) -> None:
     assert [restart_after(deaths, fault) for deaths in range(3)] == [15.0, 60.0, 60.0]

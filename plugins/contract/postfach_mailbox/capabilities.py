@@ -8,7 +8,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from postfach_mailbox.address import check_pattern
 from postfach_mailbox.notice import AssuranceLevel, LegalBasis
@@ -41,6 +41,9 @@ class Capabilities(Frozen):
     prepares: has `prepare`
     return_channel, retrieval_events: has `collect` and `acknowledge`
     status: has `set_status`
+    relays: hands notices on to the post, in place of a mailbox (RelayToNonERDS, ETSI EN 319 522-1):
+        it gets only what finally failed, of tenants that name it in `postal`. A key that is given
+        twice must be one letter, or `reconcile` must tell. Since 1.2
     in_flight: calls at once that suit the mailbox, as a hint; hub.toml decides
     """
 
@@ -63,7 +66,16 @@ class Capabilities(Frozen):
     return_channel: bool = False
     status: bool = False
     retrieval_events: bool = False
+    relays: bool = False
     in_flight: int | None = Field(default=None, ge=1, le=1024)
+
+    @model_validator(mode="after")
+    def _a_relay_posts_once(self) -> "Capabilities":
+        if self.relays and self.repeat is Repeat.NEITHER:
+            raise ValueError("a relay is IDEMPOTENT or QUERYABLE: nothing is posted twice")
+        if self.relays and (self.prepares or self.status or self.retrieval_events):
+            raise ValueError("a relay neither prepares nor shows a status or retrievals")
+        return self
 
     def normal(self, address: str) -> str | None:
         """Return the mailbox id in its normal form, or None where it cannot be one of these."""

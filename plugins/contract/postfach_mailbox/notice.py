@@ -174,19 +174,25 @@ class Item(Frozen):
     id: the mailbox's own; given to `acknowledge` after the hub has stored the item durably
     about: reference or key of the notice it belongs to, where the mailbox says so
     reply: what was written, for the kind `reply`; None only from a mailbox of version 1.0
+    posted: of a relay's kind `post-result`: given to the post, or undeliverable. Since 1.2
+    code: what the print service or the post itself calls it; no name. Since 1.2
     """
 
     id: Reference
-    kind: Literal["retrieval", "reply", "late-failure", "status"]
+    kind: Literal["retrieval", "reply", "late-failure", "status", "post-result"]
     at: Utc
     about: str | None = None
     evidence: tuple[Evidence, ...] = Field(min_length=1, max_length=16)
     reply: ReplyData | None = None
+    posted: bool | None = None
+    code: str | None = Field(default=None, min_length=1, max_length=100)
 
     @model_validator(mode="after")
-    def _only_a_reply_has_one(self) -> "Item":
+    def _each_kind_has_its_own(self) -> "Item":
         if self.reply is not None and self.kind != "reply":
             raise ValueError("only an item of the kind reply has a reply")
+        if (self.posted is not None) != (self.kind == "post-result"):
+            raise ValueError("an item of the kind post-result says whether it was posted, no other")
         return self
 
 

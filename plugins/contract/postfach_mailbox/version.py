@@ -5,7 +5,7 @@ of its own major version that is not newer than itself. docs/reference/contract.
 change in which part of the number.
 """
 
-CONTRACT_VERSION = "1.1"
+CONTRACT_VERSION = "1.2"
 FIRST_VERSION = "1.0"  # of this major version: what a plugin that says nothing was written for
 VERSION_PATTERN = r"^[0-9]{1,3}\.[0-9]{1,3}$"
 

@@ -18,6 +18,8 @@ from postfach_mailbox.payloads import DepositPayload, Inline, Stored
 
 CANARIES = ("Schnabeltier", "Zitronenfalter", "Ringelnatter")
 """Words in subject, text and file names: no outcome and no receipt may hold them."""
+ADDRESS = ("Frau Nachtigall", "Amselweg 1", "19053 Schwerin")
+"""Where a relay sends it; no outcome and no receipt may hold it either."""
 SEAL = b"<seal/>"
 KEY = bytes(range(32))
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
@@ -102,6 +104,7 @@ class Letters:
             legal_basis=min(told.legal_bases),
             assurance_level="low",
             documents=facts,
+            postal_address=ADDRESS if told.relays else (),
         )
         return Letter(key=key or new_key(), notice=notice, documents=tuple(documents))
 

@@ -47,6 +47,9 @@ BRINGS_BACK = Promise(
     text="it has a return channel",
     made=lambda told, _: told.return_channel or told.retrieval_events,
 )
+HAS_ACCOUNTS = Promise(
+    text="it has accounts: it is no relay to the post", made=lambda told, _: not told.relays
+)
 TELLS_ACCOUNTS = Promise(
     text="it offers `account`", made=lambda _, offered: Operation.ACCOUNT in offered
 )

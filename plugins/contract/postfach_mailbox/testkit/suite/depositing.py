@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from postfach_mailbox.outcomes import Deposited, Pending
 from postfach_mailbox.testkit.asked import Asked
 from postfach_mailbox.testkit.bench import FarSide, Shows
-from postfach_mailbox.testkit.letters import CANARIES, PDF, Letters
+from postfach_mailbox.testkit.letters import ADDRESS, CANARIES, PDF, Letters
 from postfach_mailbox.testkit.rules import CONFIRMS_AT_ONCE, rule
 
 __all__ = [
@@ -67,7 +67,7 @@ def see_clean(answer: Deposited) -> None:
     """Assert that what a receipt shows of the answer holds nothing of the notice."""
     shown = [answer.reference.encode(), *(each.encode() for each in answer.warnings)]
     shown += [each.data for each in answer.evidence if each.in_receipt]
-    assert [word for word in CANARIES for each in shown if word.encode() in each] == []
+    assert [word for word in (*CANARIES, *ADDRESS) for each in shown if word.encode() in each] == []
 
 
 @rule("documents-whole", "silver", needs=Shows)

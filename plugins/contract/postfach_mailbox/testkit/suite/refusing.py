@@ -7,8 +7,8 @@ from postfach_mailbox.frames import AnswerValue
 from postfach_mailbox.outcomes import Deferred, Deposited, Held, Pending, Refused
 from postfach_mailbox.testkit.asked import Asked, now
 from postfach_mailbox.testkit.bench import Busy, FarSide, Strict
-from postfach_mailbox.testkit.letters import CANARIES, Letter, Letters
-from postfach_mailbox.testkit.rules import TELLS_ACCOUNTS, rule
+from postfach_mailbox.testkit.letters import ADDRESS, CANARIES, Letter, Letters
+from postfach_mailbox.testkit.rules import HAS_ACCOUNTS, TELLS_ACCOUNTS, rule
 
 __all__ = [
     "test_a_busy_mailbox_is_left_alone_as_long_as_it_wishes",
@@ -35,7 +35,7 @@ def _ended(mailbox: Asked, sent: Letter) -> AnswerValue:
     return answer
 
 
-@rule("recipient-unknown", "bronze")
+@rule("recipient-unknown", "bronze", HAS_ACCOUNTS)
 def test_an_unknown_account_is_refused(mailbox: Asked, far_side: FarSide, letter: Letters) -> None:
     """Only RECIPIENT_UNKNOWN lets the post follow at once; anything else waits for days.
 
@@ -47,7 +47,7 @@ def test_an_unknown_account_is_refused(mailbox: Asked, far_side: FarSide, letter
     assert far_side.deposited == []
 
 
-@rule("recipient-deleted", "bronze")
+@rule("recipient-deleted", "bronze", HAS_ACCOUNTS)
 def test_a_deleted_account_is_refused(mailbox: Asked, far_side: FarSide, letter: Letters) -> None:
     """A closed account takes nothing any more: the notice must go by post, not into it."""
     far_side.deleted(far_side.account)
@@ -110,7 +110,7 @@ def test_reasons_hold_no_payload_and_no_name(
     far_side.up()
     far_side.deleted(far_side.account)
     answers.append(_ended(mailbox, letter()))
-    names = [*CANARIES, *map(re.escape, (far_side.account, far_side.unknown_id))]
+    names = [*CANARIES, *map(re.escape, (far_side.account, far_side.unknown_id, *ADDRESS))]
     told = [_told(each) for each in answers]
     assert [text for text in told for name in names if re.search(rf"\b{name}\b", text)] == []
 

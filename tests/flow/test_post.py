@@ -1,0 +1,266 @@
+"""What no mailbox took goes to the post: once, and only that."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+from lxml import etree
+
+from hub import schemas
+from tests.flow.answers import reply
+from tests.flow.inventory import delivery_key, unbalanced
+from tests.flow.moody import Moody
+from tests.flow.papers import PDF, Drop, Paper, drop
+from tests.flow.posting import LINES, with_post
+from tests.flow.world import World, until
+
+pytestmark = pytest.mark.slow
+NAME = f"{{{schemas.NAMESPACE}}}"
+JOB = "SELECT state, held_reason, erased_at FROM notice WHERE follows IS NOT NULL"
+
+
+def receipt(world: World, stem: str, outcome: str) -> etree._Element:
+    """Return the receipt of this outcome, which is valid and the only one."""
+    (found,) = (one for one in world.receipts(stem).values() if one.outcome == outcome)
+    root = schemas.parse(found.data)
+    assert schemas.schema("receipt").validate(root), schemas.schema("receipt").error_log
+    return root
+
+
+def test_a_failed_notice_is_posted_and_its_procedure_told_what_became_of_it(world: World) -> None:
+    service = with_post(world)
+    made = drop(Paper(), Paper(data=PDF * 3, filename="Plan.pdf"), account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED", "POSTED"]
+    key = delivery_key(made.message_id)
+    assert service.deposited == [key]
+    assert service.documents(key) == [one.sha256 for one in (Paper(), Paper(data=PDF * 3))]
+    assert tuple(world.rows(JOB)[0])[:2] == ("DEPOSITED", None)
+    posted = receipt(world, made.stem, "POSTED")
+    assert posted.find(f"{NAME}RelayedAt") is not None
+    assert posted.find(f"{NAME}DepositedAt") is None
+    assert posted.findtext(f"{NAME}Mailbox") == "carla"
+    service.tell(key, "posted")
+    service.tell(key, "undeliverable")
+    with world.service() as hub:
+        until(lambda: len(world.outcomes(made.stem)) == 4, "both results")
+        assert hub.stop() == 0
+    assert sorted(world.outcomes(made.stem)[2:]) == ["POSTED_ON", "UNDELIVERABLE"]
+    back = receipt(world, made.stem, "UNDELIVERABLE")
+    assert back.findtext(f"{NAME}Reason/{NAME}Code") == "UNDELIVERABLE"
+    assert unbalanced(world, 1) == []
+    assert [one for one in world.receipts().values() if b"Nachtigall" in one.data] == []
+
+
+def test_a_result_that_is_told_twice_changes_nothing(world: World) -> None:
+    service = with_post(world)
+    made = drop(account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    key = delivery_key(made.message_id)
+    service.tell(key, "posted")
+    world.once()
+    service.tell(key, "posted")  # at another time, so another file
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED", "POSTED", "POSTED_ON"]
+    assert world.rows("SELECT count(*) AS n FROM returned WHERE trouble IS NULL")[0]["n"] >= 1
+
+
+def test_a_result_about_no_letter_is_a_case(world: World) -> None:
+    service = with_post(world)
+    made = drop(account="anna", lines=LINES)
+    world.put(made)
+    world.once()
+    service.tell(delivery_key(made.message_id), "posted")  # of a notice that was deposited
+    service.tell("0" * 64, "posted")
+    world.once()
+    assert world.outcomes(made.stem) == ["DEPOSITED"]
+    assert [row["trouble"] for row in world.rows("SELECT trouble FROM returned")] == [
+        "NOTICE_UNKNOWN"
+    ] * 2
+
+
+def test_only_where_the_tenant_says_so(world: World) -> None:
+    service = with_post(world)
+    world.configure('postal = "print"\n', "")
+    made = drop(account="carla", lines=LINES)
+    world.put(drop(account="anna", lines=LINES), made)
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED"]
+    assert service.deposited == []
+    assert world.rows(JOB) == []
+
+
+@pytest.mark.parametrize(("mood", "state"), [("unknown", "UNRESOLVED"), ("held", "HELD")])
+def test_what_may_be_in_the_mailbox_is_never_posted_by_itself(
+    moody: Moody, mood: str, state: str
+) -> None:
+    world = moody(mood, give_up="1s")
+    service = with_post(world)
+    made = drop(scheme="moody", account="anna", lines=LINES)
+    world.put(made)
+    until(
+        lambda: (
+            world.once() is not None and world.rows("SELECT state FROM notice")[0]["state"] == state
+        ),
+        state,
+    )
+    if state == "UNRESOLVED":  # nor when a person says that it failed: then a person posts it
+        world.hub("settle", made.message_id, "--as", "failed", "--reason", "looked")
+        world.once()
+        assert world.outcomes(made.stem)[-2:] == ["UNRESOLVED", "SETTLED"]
+    assert service.deposited == []
+    assert world.rows(JOB) == []
+
+
+def contradict(world: World, made: Drop, how: str) -> None:
+    """Let the mailbox say that it has a notice which has failed."""
+    if how == "retrieved":
+        carla = world.folder / "var" / "mailboxes" / "citizens" / "carla"
+        reply(carla / "no-letter", kind="retrieval", about=delivery_key(made.message_id))
+        return
+    with closing(sqlite3.connect(world.folder / "var" / "hub.db")) as database, database:
+        database.execute(
+            "INSERT INTO late (notice_id, attempt_id, at, outcome)"
+            " SELECT notice.id, attempt.id, attempt.ended_at, 'DEPOSITED' FROM notice"
+            " JOIN attempt ON attempt.notice_id = notice.id WHERE follows IS NULL"
+        )
+
+
+@pytest.mark.parametrize("how", ["retrieved", "answered"])
+@pytest.mark.parametrize("settled_as", ["deposited", "failed"])
+def test_a_late_confirmation_holds_the_job_until_a_person_decides(
+    world: World, how: str, settled_as: str
+) -> None:
+    service = with_post(world)
+    service.down()
+    made = drop(account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    contradict(world, made, how)
+    world.once()  # the item is fetched
+    service.up()
+    held = ("HELD", "late")
+    until(lambda: world.once() is not None and tuple(world.rows(JOB)[0])[:2] == held, "the hold")
+    assert service.deposited == []
+    cases = world.hub("list", "--cases").stdout
+    assert "it is not posted, since its mailbox seems to have it after all" in cases
+    if how == "retrieved":
+        world.hub("close", "1")
+    world.hub("settle", made.message_id, "--as", settled_as, "--reason", "asked the mailbox")
+    world.once()
+    ended = {"deposited": "UNDELIVERABLE", "failed": "POSTED"}[settled_as]
+    assert world.outcomes(made.stem) == ["FAILED", ended]
+    assert len(service.deposited) == (settled_as == "failed")
+    assert "0 cases" in world.hub("list", "--cases").stderr
+    assert unbalanced(world, 1) == []
+
+
+def test_what_is_at_the_print_service_is_not_taken_off_it(world: World) -> None:
+    with_post(world)
+    made = drop(account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    contradict(world, made, "answered")
+    said = world.hub("settle", made.message_id, "--as", "deposited", "--reason", "asked")
+    assert "late answers closed: 1" in said.stdout
+    assert world.outcomes(made.stem) == ["FAILED", "POSTED"]
+
+
+def test_a_test_notice_is_never_posted_for_real(world: World) -> None:
+    service = with_post(world)
+    world.configure('scheme = "citizens"\n', 'scheme = "citizens"\nsandbox = true\n')
+    made = drop(account="carla", lines=LINES)
+    envelope = made.envelope.replace(
+        b"</PostalAddress>", b"</PostalAddress><TestNotice>true</TestNotice>"
+    )
+    world.put(replace(made, envelope=envelope))
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED"]
+    assert service.deposited == []
+    assert world.rows(JOB) == []
+
+
+def test_a_mailbox_is_no_relay(world: World) -> None:
+    with_post(world)
+    world.configure('postal = "print"\n', 'postal = "archive"\n')
+    world.configure('mailboxes = ["archive", "citizens"]', 'mailboxes = ["citizens"]')
+    made = drop(account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    assert tuple(world.rows(JOB)[0])[:2] == ("HELD", "relay")
+    assert "archive, which is a mailbox and no relay" in world.hub("doctor", code=78).stdout
+
+
+def test_nobody_hands_in_for_a_relay(world: World) -> None:
+    with_post(world)
+    world.configure('mailboxes = ["archive", "citizens"]', 'mailboxes = ["citizens", "print"]')
+    world.configure('postal = "print"\n', "")
+    made = drop(scheme="postal", account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    assert [one.refusal for one in world.receipts(made.stem).values()] == ["MailboxRefused"]
+
+
+def test_a_notice_without_an_address_waits_for_a_person_who_ends_its_job(world: World) -> None:
+    service = with_post(world)
+    made = drop(account="carla")
+    world.put(made)
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED"]
+    assert tuple(world.rows(JOB)[0])[:2] == ("HELD", "address")
+    assert "no postal address" in world.hub("list", "--cases").stdout
+    assert "HELD" in world.hub("status", made.message_id).stdout
+    world.hub("settle", made.message_id, "--as", "failed", "--reason", "by messenger")
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED", "UNDELIVERABLE"]
+    told = receipt(world, made.stem, "UNDELIVERABLE")
+    assert told.findtext(f"{NAME}Reason/{NAME}Code") == "NOT_POSTED"
+    assert "0 cases" in world.hub("list", "--cases").stderr
+    assert service.deposited == []
+    assert unbalanced(world, 1) == []
+
+
+def test_a_print_service_that_is_away_gets_it_when_it_is_back(world: World) -> None:
+    service = with_post(world)
+    service.down()
+    made = drop(account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED"]
+    assert world.rows(JOB)[0]["state"] == "DEFERRED"
+    # Its notice's payload may go by now; the job keeps its own.
+    (next(iter((world.procedure / "out").glob("*.xml")))).unlink()
+    service.up()
+    world.hub("retry", made.message_id)
+    world.once()
+    assert service.deposited == [delivery_key(made.message_id)]
+    assert world.outcomes(made.stem) == ["POSTED"]
+
+
+def test_what_was_posted_is_forgotten(world: World) -> None:
+    with_post(world)
+    made = drop(account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    assert world.rows(JOB)[0]["erased_at"] is None
+    world.once()
+    assert world.rows(JOB)[0]["erased_at"] is not None
+    assert world.rows("SELECT key_wrapped FROM notice WHERE follows IS NOT NULL")[0][0] is None
+    assert unbalanced(world, 1) == []
+
+
+def test_what_is_not_printed_is_told(world: World) -> None:
+    service = with_post(world)
+    made = drop(
+        Paper(data=b"<x/>", filename="x.xml", content_type="application/xml"),
+        account="carla",
+        lines=LINES,
+    )
+    world.put(made)
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED", "UNDELIVERABLE"]
+    assert service.deposited == []
+    assert unbalanced(world, 1) == []
