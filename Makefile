@@ -9,11 +9,11 @@ bin := .venv/bin
 typed := hub plugins/contract plugins/directory/postfach_mailbox_directory \
 	plugins/check-clamd/postfach_check_clamd plugins/observer-lines/postfach_observer_lines \
 	plugins/common/http/postfach_http plugins/common/sandbox/postfach_sandbox \
-	plugins/common/fitconnect/postfach_fitconnect \
+	plugins/common/fitconnect/postfach_fitconnect plugins/common/mail/postfach_mail \
 	plugins/fitconnect/postfach_mailbox_fitconnect plugins/bundid/postfach_mailbox_bundid \
 	plugins/muk/postfach_mailbox_muk plugins/postal/postfach_mailbox_postal tests tools bench
 
-parts := directory check-clamd observer-lines common/http common/sandbox common/fitconnect fitconnect bundid muk postal
+parts := directory check-clamd observer-lines common/http common/sandbox common/fitconnect common/mail fitconnect bundid muk postal
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18

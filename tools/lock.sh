@@ -18,11 +18,11 @@ compile() { # GROUP FILE [OPTION...]
         --exclude-newer "$(date -u -d '7 days ago' +%F)" --generate-hashes \
         --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
         --no-emit-package postfach-mailbox --no-emit-package postfach-mailbox-directory \
-        --no-emit-package postfach-http --no-emit-package postfach-sandbox --no-emit-package postfach-fitconnect \
+        --no-emit-package postfach-http --no-emit-package postfach-sandbox --no-emit-package postfach-fitconnect --no-emit-package postfach-mail \
         --group "$group" "$@" --output-file "$place/$file" \
         pyproject.toml plugins/contract/pyproject.toml plugins/directory/pyproject.toml \
         plugins/check-clamd/pyproject.toml plugins/observer-lines/pyproject.toml \
-        plugins/common/http/pyproject.toml plugins/common/sandbox/pyproject.toml plugins/common/fitconnect/pyproject.toml \
+        plugins/common/http/pyproject.toml plugins/common/sandbox/pyproject.toml plugins/common/fitconnect/pyproject.toml plugins/common/mail/pyproject.toml \
         plugins/fitconnect/pyproject.toml plugins/bundid/pyproject.toml \
         plugins/muk/pyproject.toml plugins/postal/pyproject.toml >/dev/null
 }

@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly VENV=.venv READY=.venv/.ready
 readonly LOCAL=(. plugins/contract plugins/directory plugins/check-clamd plugins/observer-lines
-    plugins/common/http plugins/common/sandbox plugins/common/fitconnect
+    plugins/common/http plugins/common/sandbox plugins/common/fitconnect plugins/common/mail
     plugins/fitconnect plugins/bundid plugins/muk plugins/postal)
 # Neither a caller's module path nor a pip setting for user installs may reach into .venv.
 unset PYTHONPATH PYTHONHOME
@@ -48,6 +48,10 @@ install_packages() { # as root or with sudo that asks no password; false where t
         printf '%s\n' "$output" >&2
         return 1
     }
+    # Tests start their own: a server that only they need is not to stay up on this machine.
+    case " $* " in
+        *" dovecot-imapd "*) "${right[@]}" systemctl disable --now dovecot >/dev/null 2>&1 || true ;;
+    esac
 }
 
 debian() {

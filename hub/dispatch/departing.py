@@ -35,8 +35,8 @@ class Departure:
             payload, segments = telling.payload(self.parcel, self.attempt)
             return Operation.DEPOSIT, payload, segments
         if self.parcel is not None and operation == PREPARE:
-            told = telling.told(self.parcel)
-            return Operation.PREPARE, PreparePayload(notice=told), []
+            made = PreparePayload(key=self.parcel.delivery_key, notice=telling.told(self.parcel))
+            return Operation.PREPARE, made, []
         if self.parcel is not None and operation == SET_STATUS:
             return Operation.SET_STATUS, StatusPayload(update=telling.status_data(self.parcel)), []
         asked = ReconcilePayload(key=self.flight.delivery_key, reference=self.reference)

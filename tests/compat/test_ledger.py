@@ -98,11 +98,11 @@ def test_it_deposits_and_says_so_later_where_it_is_slow(box: Box, file: Path) ->
 
 def test_it_prepares_and_refuses_to(box: Box) -> None:
     notice = payload("x").notice
-    made = asked(box, Operation.PREPARE, frames.PreparePayload(notice=notice))
+    made = asked(box, Operation.PREPARE, frames.PreparePayload(key="1" * 64, notice=notice))
     assert made.kind == "prepared"
     assert made.data.endswith(notice.message_id.encode())
     bare = notice.model_copy(update={"documents": ()})
-    refused = asked(box, Operation.PREPARE, frames.PreparePayload(notice=bare))
+    refused = asked(box, Operation.PREPARE, frames.PreparePayload(key="1" * 64, notice=bare))
     assert refused.reason.code == "CONTENT_INVALID"
 
 

@@ -21,6 +21,7 @@ LOCAL = (
     "plugins/common/http",
     "plugins/common/sandbox",
     "plugins/common/fitconnect",
+    "plugins/common/mail",
     "plugins/fitconnect",
     "plugins/bundid",
     "plugins/muk",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from postfach_mail.address import PLACE, Pattern
 from postfach_mailbox import AuthorData, DocumentData, NoticeData, RefusalCode, StatusUpdate
 from postfach_mailbox_bundid.assumed import (
     FILE_BYTES_MAX,
@@ -61,9 +62,10 @@ class Wording:
     reply_address: str | None = None
 
 
-def message(notice: NoticeData, wording: Wording) -> str:
+def message(notice: NoticeData, wording: Wording, key: str) -> str:
     """Return the content of a message. Raises NotAccepted.
 
+    key: the hub's for this notice; it stands in addresses that have a place for it
     Raises ValueError where a document's SHA-512 is not known: then there is nothing to sign.
     """
     fields: dict[str, Any] = {
@@ -76,8 +78,8 @@ def message(notice: NoticeData, wording: Wording) -> str:
         "senderUrl": wording.sender_url,
         "reference": notice.case_reference
         and _text("CaseReference", notice.case_reference, REFERENCE_MAX),
-        "retrievalConfirmationAddress": wording.retrieval_address,
-        "replyAddress": wording.reply_address,
+        "retrievalConfirmationAddress": _address(wording.retrieval_address, key),
+        "replyAddress": _address(wording.reply_address, key),
         "applicationId": notice.application_id and notice.application_id.lower(),
         "attachments": _attachments(notice.documents),
     }
@@ -108,6 +110,10 @@ def state(update: StatusUpdate, wording: Wording) -> str:
 def moment(at: datetime) -> str:
     """Return a time as the service writes it: ISO 8601 with milliseconds and Z."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _address(text: str | None, key: str) -> str | None:
+    return Pattern(text).of(key) if text is not None and PLACE in text else text
 
 
 def _sender(author: AuthorData, wording: Wording) -> str:

@@ -9,9 +9,10 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from postfach_mailbox.testkit import Bench
+from postfach_mailbox_bundid.kit_mail import Mail
 from postfach_mailbox_bundid.sandbox import HIGH, UNKNOWN, Account, Service, make_app
 from postfach_sandbox import ca
 from postfach_sandbox.server import Tls, serving
@@ -31,9 +32,10 @@ class FarSide:
 
     account, unknown_id, application = HIGH, UNKNOWN, APPLICATION
 
-    def __init__(self, stack: ExitStack, service: Service, files: ca.Files) -> None:
+    def __init__(self, stack: ExitStack, service: Service, files: ca.Files, mail: Mail) -> None:
         """Serve on a free port; `stack` ends it."""
         self.service, self._files, self._stack, self.port = service, files, stack, 0
+        self.mail = mail
         self.up()
 
     @property
@@ -58,12 +60,18 @@ class FarSide:
     def down(self) -> None:
         """Stop serving and break all connections."""
         self._stack.close()
+        self.mail.down()
 
     def up(self) -> None:
         """Serve, on the same port as before."""
         tls = Tls(certificate=self._files.server, ca=self._files.ca)
         served = serving(lambda: make_app(self.service), port=self.port, tls=tls)
         self.port = self._stack.enter_context(served).port
+        self.mail.up()
+
+    def reply(self, key: str) -> None:
+        """Let a reply come by e-mail."""
+        self.mail.reply(key)
 
     def deleted(self, account: str) -> None:
         """Close an account."""
@@ -101,8 +109,10 @@ def bench(folder: Path) -> Iterator[Bench]:
     files = certificates().write(folder / "certificates")
     client = files.clients[SENDER]
     with ExitStack() as stack:
-        far_side = FarSide(stack, service(folder / "arrived"), files)
-        config = {
+        mail = Mail(folder / "mail")
+        far_side = FarSide(stack, service(folder / "arrived"), files, mail)
+        config: dict[str, Any] = {
+            **mail.settings(folder),
             "transport": "direct",
             "url": f"https://127.0.0.1:{far_side.port}",
             "certificate_file": str(client.pkcs12.relative_to(folder)),

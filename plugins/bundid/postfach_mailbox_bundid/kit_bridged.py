@@ -23,6 +23,7 @@ from postfach_fitconnect.sandbox import (
 from postfach_mailbox.testkit import Bench
 from postfach_mailbox_bundid.assumed import BRIDGE_MESSAGE, Code
 from postfach_mailbox_bundid.kit import APPLICATION, SENDER, certificates, service
+from postfach_mailbox_bundid.kit_mail import Mail
 from postfach_mailbox_bundid.sandbox import HIGH, UNKNOWN, Account, Refusal, Service, bridging
 from postfach_sandbox import ca
 
@@ -54,9 +55,9 @@ class FarSide(farside.Played):
 
     account, unknown_id, application = HIGH, UNKNOWN, APPLICATION
 
-    def __init__(self, stack: ExitStack, folder: Path, files: ca.Files) -> None:
+    def __init__(self, stack: ExitStack, folder: Path, files: ca.Files, mail: Mail) -> None:
         """Serve FIT-Connect with the bridge; `stack` ends it."""
-        self.service = service(folder / "arrived")
+        self.service, self.mail = service(folder / "arrived"), mail
         self.by_hand = ByHand(self.service)
         usual = bridging.bridge(self.service)
         forwards = {**usual.forwards, BRIDGE_MESSAGE: self.by_hand.message}
@@ -67,7 +68,7 @@ class FarSide(farside.Played):
             destinations={BRIDGE: bridge},
             keyring=farside.keyring(),
         )
-        super().__init__(stack, platform, files)
+        super().__init__(stack, platform, files, mail)
 
     @property
     def deposited(self) -> list[str]:
@@ -85,6 +86,10 @@ class FarSide(farside.Played):
         number = str(self._of(key).arrival)
         files = sorted(self.platform.arrivals.folder.joinpath(number).glob("file-*"))
         return [hashlib.sha256(each.read_bytes()).hexdigest() for each in files]
+
+    def reply(self, key: str) -> None:
+        """Let a reply come by e-mail."""
+        self.mail.reply(key)
 
     def deleted(self, account: str) -> None:
         """Close an account."""
@@ -119,12 +124,14 @@ def bench(folder: Path) -> Iterator[Bench]:
     client = files.clients[SENDER]
     (folder / "secret").write_text(f"{farside.SECRET}\n", "ascii")
     with ExitStack() as stack:
-        far_side = FarSide(stack, folder / "far", files)
+        mail = Mail(folder / "mail")
+        far_side = FarSide(stack, folder / "far", files, mail)
         way: dict[str, Any] = {
             **far_side.settings("secret", str(files.ca.relative_to(folder))),
             "destination": BRIDGE,
         }
         config: dict[str, Any] = {
+            **mail.settings(folder),
             "transport": "fitconnect",
             "certificate_file": str(client.pkcs12.relative_to(folder)),
             "password_file": str(client.password.relative_to(folder)),

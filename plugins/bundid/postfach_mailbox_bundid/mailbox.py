@@ -1,13 +1,17 @@
 """The mailbox class: what the hub may ask, and which way it goes."""
 
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from postfach_http import NotTrusted, Tls
+from postfach_mail import Away, Channel
 from postfach_mailbox import (
+    Acknowledged,
     Capabilities,
+    Collected,
     Delivery,
+    Fetched,
     Health,
     Keep,
     NoticeData,
@@ -73,20 +77,20 @@ class Mailbox:
             certificate=config.certificate_file,
             password_file=config.password_file,
         )
-        self._way = self._way_of(config)
-
-    def _way_of(self, config: settings.Config) -> Way:
-        if config.transport == "direct" and config.url is not None:
-            return Direct(config.url, self._tls)
-        if config.transport == "fitconnect" and config.fitconnect is not None:
-            return Bridged(config.fitconnect, self._tls)
-        raise ValueError(f"transport: {config.transport} is not set up")  # Config has seen to it
+        self._way = _way_of(config, self._tls)
+        self._mail = None
+        if config.mail is not None:
+            self._mail = Channel(
+                config.mail,
+                retrieval=settings.pattern(config.retrieval_address),
+                reply=settings.pattern(config.reply_address),
+            )
 
     def capabilities(self) -> Capabilities:
         """Return what the hub checks notices against before they come here."""
         direct = self._config.transport == "direct"
         return Capabilities(
-            contract="1.1",
+            contract="1.2",
             scheme="bundid",
             address_pattern=HANDLE,
             address_normal_form="lower",
@@ -103,12 +107,14 @@ class Mailbox:
             confirms="at-once" if direct else "later",
             prepares=True,
             status=True,
+            return_channel=self._mail is not None and self._config.reply_address is not None,
+            retrieval_events=self._mail is not None and self._config.retrieval_address is not None,
         )
 
-    def prepare(self, notice: NoticeData) -> bytes | Refused:
+    def prepare(self, notice: NoticeData, key: str) -> bytes | Refused:
         """Make and sign the envelope; one that cannot be signed now is signed when it is sent."""
         try:
-            made = content.message(notice, self._config.wording)
+            made = content.message(notice, self._config.wording, key)
         except content.NotAccepted as error:
             return _refused(error)
         data = envelope.sealed(made, self._key())
@@ -134,14 +140,46 @@ class Mailbox:
         return self._way.set_status(update, made, keep)
 
     def health(self) -> Health:
-        """Say whether messages would be taken."""
-        return self._way.health()
+        """Say whether messages would be taken, and whether what comes back can be read."""
+        health = self._way.health()
+        if self._mail is None or health.status != "up":
+            return health
+        try:
+            return self._mail.health()
+        except Away as error:
+            return Health(status="degraded", text=f"e-mails: {error}")
+
+    def collect(self) -> Collected:
+        """Return what the service wrote by e-mail."""
+        return self._channel.collect()
+
+    def fetch(self, item: str, document: int, into: BinaryIO) -> Fetched:
+        """Write a document of a reply."""
+        return self._channel.fetch(item, document, into)
+
+    def acknowledge(self, item: str) -> Acknowledged:
+        """Mark an e-mail as taken."""
+        return self._channel.acknowledge(item)
+
+    @property
+    def _channel(self) -> Channel:
+        if self._mail is None:
+            raise LookupError("no table `mail` in the settings")
+        return self._mail
 
     def _key(self) -> RSAPrivateKey | None:
         try:
             return Author.of(self._tls.identity()).key
         except (NotTrusted, Unfit):  # `deposit` finds that too, and holds the notice
             return None
+
+
+def _way_of(config: settings.Config, tls: Tls) -> Way:
+    if config.transport == "direct" and config.url is not None:
+        return Direct(config.url, tls)
+    if config.transport == "fitconnect" and config.fitconnect is not None:
+        return Bridged(config.fitconnect, tls)
+    raise ValueError(f"transport: {config.transport} is not set up")  # Config has seen to it
 
 
 def _refused(error: content.NotAccepted) -> Refused:

@@ -6,6 +6,8 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from postfach_fitconnect import Bridge
+from postfach_mail import MailConfig, Pattern
+from postfach_mail.address import PLACE
 from postfach_mailbox import HubPath, Settings
 from postfach_mailbox_bundid.content import SENDER_MAX, Wording
 
@@ -33,6 +35,11 @@ def _link(value: str) -> str:
     return value
 
 
+def pattern(address: str | None) -> Pattern | None:
+    """Return an address of the settings as what it names notices by."""
+    return None if address is None else Pattern(address)
+
+
 Mail = Annotated[str, Field(max_length=320), AfterValidator(_mail)]
 
 
@@ -58,9 +65,11 @@ class Config(Settings):
     text: Annotated[str, Field(min_length=1, max_length=4000)] = _TEXT
     """What is shown for a notice that has no text. Plain text."""
     retrieval_address: Mail | None = None
-    """Where the service writes when a message was read."""
+    """Where the service writes when a message was read; `{key}` in it names the notice."""
     reply_address: Mail | None = None
-    """Where the service sends replies."""
+    """Where the service sends replies; `{key}` in it names the notice."""
+    mail: MailConfig | None = None
+    """Where those e-mails come in, to be read by the hub; a table of its own."""
 
     @model_validator(mode="after")
     def _of_the_transport(self) -> "Config":
@@ -71,6 +80,23 @@ class Config(Settings):
         if self.fitconnect is not None and self.fitconnect.reply_key_file is not None:
             text = "fitconnect.reply_key_file: the bridge brings no replies; see reply_address"
             raise ValueError(text)
+        return self
+
+    @model_validator(mode="after")
+    def _told_by_mail(self) -> "Config":
+        given = {
+            "retrieval_address": self.retrieval_address,
+            "reply_address": self.reply_address,
+        }
+        for key, text in given.items():
+            if text is None or (self.mail is None and PLACE not in text):
+                continue
+            try:
+                Pattern(text)
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from error
+        if self.mail is not None and not any(given.values()):
+            raise ValueError("mail: retrieval_address or reply_address must be set with it")
         return self
 
     @property

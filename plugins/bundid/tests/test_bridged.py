@@ -76,7 +76,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def test_what_was_prepared_arrives_byte_for_byte(world: World) -> None:
     sent = world.letter(documents=[PDF, b"\r\n--\r\n" * 50_000])
-    prepared = json.loads(world.mailbox.prepared(sent.notice))
+    prepared = json.loads(world.mailbox.prepared(sent))
     begun = datetime.now(UTC)
     outcome = world.mailbox.deposit(sent, prepared=json.dumps(prepared).encode())
     assert isinstance(outcome, Deposited)

@@ -73,7 +73,7 @@ def test_what_was_prepared_arrives_byte_for_byte(
     mailbox: Asked, far_side: kit.FarSide, letter: Letters
 ) -> None:
     sent = letter(documents=[PDF, b"\r\n--\r\n" * 100_000])
-    prepared = mailbox.prepared(sent.notice)
+    prepared = mailbox.prepared(sent)
     outcome = mailbox.deposit(sent, prepared=prepared)
     assert isinstance(outcome, Deposited)
     assert stored(far_side, "envelope.json") == prepared
@@ -146,7 +146,7 @@ def test_an_account_that_cannot_take_it_is_told(
 
 
 def with_prepared_of(mailbox: Asked, sent: Letter, other: Letter) -> AnswerValue:
-    return mailbox.deposit(sent, prepared=mailbox.prepared(other.notice))
+    return mailbox.deposit(sent, prepared=mailbox.prepared(other))
 
 
 OTHERS: dict[str, tuple[list[bytes], list[bytes]]] = {
@@ -200,7 +200,7 @@ def deposit_of(bench: Bench, letter: Letters, opener: Any, size: int) -> Outcome
     """Deposit one document that is opened so, by the class itself."""
     config = Mailbox.Config.model_validate(dict(bench.config), context={"base": bench.folder})
     mailbox, made = Mailbox(config), letter(documents=[b"x" * size])
-    prepared = mailbox.prepare(made.notice)
+    prepared = mailbox.prepare(made.notice, made.key)
     assert isinstance(prepared, bytes)
     (facts,) = made.notice.documents
     document = DeliveryDocument(facts=facts, opener=opener)

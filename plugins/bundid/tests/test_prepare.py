@@ -47,6 +47,10 @@ def mailbox_of(**settings: Any) -> Mailbox:
     return Mailbox(Mailbox.Config.model_validate(PLAIN | settings))
 
 
+def prepare(mailbox: Mailbox, made: NoticeData) -> bytes | Refused:
+    return mailbox.prepare(made, "5" * 64)
+
+
 LETTERS = Letters(mailbox_of().capabilities(), HIGH)
 
 
@@ -96,14 +100,14 @@ def test_the_bytes_are_these(signs: dict[str, str], certificates: ca.Certificate
     key = certificates.clients[SENDER].key
     signature = base64.b64encode(key.sign(content.encode(), PKCS1v15(), SHA512())).decode()
     expected = f'{{"content":{json.dumps(content, ensure_ascii=False)},"sha512sum":"{signature}"}}'
-    assert mailbox_of(**signs).prepare(made) == expected.encode()
-    assert mailbox_of(**signs).prepare(made) == expected.encode()
+    assert prepare(mailbox_of(**signs), made) == expected.encode()
+    assert prepare(mailbox_of(**signs), made) == expected.encode()
 
 
 def test_openssl_verifies_the_signature_over_the_bytes_that_are_sent(
     signs: dict[str, str], certificates: ca.Certificates, tmp_path: Path
 ) -> None:
-    prepared = mailbox_of(**signs).prepare(notice(text="Ä\u2028 '\"\\ \U0001f4ec"))
+    prepared = prepare(mailbox_of(**signs), notice(text="Ä\u2028 '\"\\ \U0001f4ec"))
     assert isinstance(prepared, bytes)
     fields = json.loads(prepared)
     public = certificates.clients[SENDER].certificate.public_key()
@@ -143,7 +147,7 @@ class _Shown(HTMLParser):
 @pytest.mark.slow
 @given(st.text(st.sampled_from("ab<>&;'\"#x1/! \n\r\t-Ä"), min_size=1, max_size=60))
 def test_no_text_becomes_html_and_none_is_lost(text: str) -> None:
-    prepared = mailbox_of().prepare(notice(text=f"[{text}]"))
+    prepared = prepare(mailbox_of(), notice(text=f"[{text}]"))
     # Read as the sandbox does: it refuses tags but a few, and every & that is no reference.
     shown = _Shown(Message.read(json.dumps(content_of(prepared)).encode()).content)
     assert shown.tags <= {"p", "br"}
@@ -151,7 +155,7 @@ def test_no_text_becomes_html_and_none_is_lost(text: str) -> None:
 
 
 def test_what_the_settings_add_stands_in_each_message() -> None:
-    found = content_of(mailbox_of(**FURTHER).prepare(notice(text=None)))
+    found = content_of(prepare(mailbox_of(**FURTHER), notice(text=None)))
     assert found["sender"] == FURTHER["sender"]
     assert found["senderUrl"] == FURTHER["sender_url"]
     assert found["content"] == "<p>Siehe &amp; lies den Anhang.</p>"
@@ -160,7 +164,7 @@ def test_what_the_settings_add_stands_in_each_message() -> None:
 
 
 def test_documents_are_announced_in_their_order() -> None:
-    found = content_of(mailbox_of().prepare(notice(b"1", b"22", b"333")))["attachments"]
+    found = content_of(prepare(mailbox_of(), notice(b"1", b"22", b"333")))["attachments"]
     assert [each["contentLength"] for each in found] == [1, 2, 3]
     assert [each["sha512sum"] for each in found] == [
         hashlib.sha512(data).hexdigest() for data in (b"1", b"22", b"333")
@@ -169,7 +173,7 @@ def test_documents_are_announced_in_their_order() -> None:
 
 @pytest.mark.parametrize(("named", "level"), [("low", 1), ("substantial", 3), ("high", 4)], ids=str)
 def test_each_level_has_its_number(named: str, level: int) -> None:
-    found = content_of(mailbox_of().prepare(notice(assurance_level=named)))
+    found = content_of(prepare(mailbox_of(), notice(assurance_level=named)))
     assert found["stork_qaa_level"] == level
 
 
@@ -177,7 +181,7 @@ def test_contents_are_as_those_that_were_observed(signs: dict[str, str]) -> None
     schemas = SHARED / "data"
     if not schemas.is_dir():
         pytest.skip("the observed schemas are not here; POSTFACH_SHARED names their folder")
-    prepared = mailbox_of(**FURTHER, **signs).prepare(notice(b"1", b"2", case_reference="BA-1"))
+    prepared = prepare(mailbox_of(**FURTHER, **signs), notice(b"1", b"2", case_reference="BA-1"))
     assert isinstance(prepared, bytes)
     read = json.loads
     envelope = read((schemas / "zbp-signed-envelope.observed.schema.json").read_bytes())
@@ -200,7 +204,7 @@ def test_contents_are_as_those_that_were_observed(signs: dict[str, str]) -> None
 def test_what_the_service_would_never_take_is_refused_before_it_is_sent(
     changes: dict[str, Any], code: str
 ) -> None:
-    assert refusal(mailbox_of().prepare(notice(**changes))) == code
+    assert refusal(prepare(mailbox_of(), notice(**changes))) == code
 
 
 @pytest.mark.parametrize(
@@ -221,7 +225,7 @@ def test_documents_that_it_would_never_take_are_refused(
 ) -> None:
     (plain,) = notice().documents
     documents = [plain.model_dump() | {"filename": f"{n}.pdf"} | one for n, one in enumerate(facts)]
-    assert refusal(mailbox_of().prepare(notice(documents=documents))) == code
+    assert refusal(prepare(mailbox_of(), notice(documents=documents))) == code
 
 
 def test_the_largest_that_is_taken_fits() -> None:
@@ -230,24 +234,24 @@ def test_the_largest_that_is_taken_fits() -> None:
     documents = [plain.model_dump() | {"size": FILE_BYTES_MAX, "filename": "a.pdf"}]
     rest = FILES_BYTES_MAX - FILE_BYTES_MAX
     documents += [plain.model_dump() | {"size": rest // 2, "filename": f"{n}.pdf"} for n in "bc"]
-    prepared = mailbox_of().prepare(notice(text=text, documents=documents, subject="x" * 1024))
+    prepared = prepare(mailbox_of(), notice(text=text, documents=documents, subject="x" * 1024))
     assert isinstance(prepared, bytes)
 
 
 @pytest.mark.parametrize("sign", ["\\", "\U0001f4ec", "'", "Ä"])
 def test_what_grows_when_it_is_written_is_refused_by_what_it_became(sign: str) -> None:
-    prepared = mailbox_of().prepare(notice(text=sign * 270_000))
+    prepared = prepare(mailbox_of(), notice(text=sign * 270_000))
     if isinstance(prepared, bytes):
         assert len(prepared) <= PREPARED_MAX
     else:
         assert refusal(prepared) == "TOO_LARGE"
-    assert isinstance(mailbox_of().prepare(notice(text=sign * 150_000)), bytes)
+    assert isinstance(prepare(mailbox_of(), notice(text=sign * 150_000)), bytes)
 
 
 def test_a_document_whose_sha512_is_not_known_is_not_guessed() -> None:
     (plain,) = notice().documents
     with pytest.raises(ValueError, match="SHA-512"):
-        mailbox_of().prepare(notice(documents=[plain.model_dump() | {"sha512": None}]))
+        prepare(mailbox_of(), notice(documents=[plain.model_dump() | {"sha512": None}]))
 
 
 @pytest.mark.parametrize(
@@ -268,7 +272,7 @@ def test_a_handle_counts_in_lower_case() -> None:
     handle = "ABCDEF00-0000-4000-8000-00000000000A"
     assert mailbox_of().capabilities().normal(handle) == handle.lower()
     made = notice(mailbox={"id": handle})
-    assert content_of(mailbox_of().prepare(made))["mailboxUuid"] == handle.lower()
+    assert content_of(prepare(mailbox_of(), made))["mailboxUuid"] == handle.lower()
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_what_was_signed_before_is_signed_by_the_new_key_and_says_the_same(
     world: World, renewed: Issued
 ) -> None:
     sent = world.letter()
-    prepared = world.mailbox.prepared(sent.notice)
+    prepared = world.mailbox.prepared(sent)
     assert isinstance(world.mailbox.deposit(world.letter()), Deposited)  # keeps a connection
     ca.write_client(world.folder, kit.SENDER, renewed)
     assert isinstance(world.mailbox.deposit(sent, prepared=prepared), Deposited)
@@ -110,7 +110,7 @@ def test_a_certificate_that_changes_between_signing_and_sending_makes_no_one_wai
     late, now = [Tls(None, world.files.pkcs12, world.files.password).identity()], Tls.identity
     ca.write_client(world.folder, kit.SENDER, renewed)
     sent = world.letter()
-    prepared = world.mailbox.prepared(sent.notice)
+    prepared = world.mailbox.prepared(sent)
     monkeypatch.setattr(Tls, "identity", lambda tls: late.pop() if late else now(tls))
     assert isinstance(world.mailbox.deposit(sent, prepared=prepared), Deposited)
     assert late == []
@@ -119,7 +119,7 @@ def test_a_certificate_that_changes_between_signing_and_sending_makes_no_one_wai
 
 def test_what_was_signed_by_the_same_key_is_sent_as_it_is(world: World) -> None:
     sent = world.letter()
-    prepared = world.mailbox.prepared(sent.notice)
+    prepared = world.mailbox.prepared(sent)
     old = kit.certificates().clients[kit.SENDER]
     ca.write_client(world.folder, kit.SENDER, old)  # the same, under another password
     assert isinstance(world.mailbox.deposit(sent, prepared=prepared), Deposited)
@@ -170,7 +170,7 @@ def test_what_could_not_be_signed_is_signed_when_it_is_sent(world: World) -> Non
     whole = world.files.pkcs12.read_bytes()
     world.files.pkcs12.unlink()
     sent = world.letter()
-    prepared = world.mailbox.prepared(sent.notice)
+    prepared = world.mailbox.prepared(sent)
     assert held(world, sent, prepared).reason.code == "TLS"
     world.files.pkcs12.write_bytes(whole)
     assert world.healthy()

@@ -37,6 +37,20 @@ def test_paths_of_the_way_count_from_the_hubs_folder() -> None:
         ({"fitconnect": {"destination": "canary"}}, "fitconnect.destination"),
         ({"fitconnect": {"no_such": "canary"}}, "fitconnect.no_such"),
         ({"transport": "canary"}, "transport"),
+        ({"mail": {"folder": "mail"}}, "mail: retrieval_address or reply_address"),
+        ({"mail": {"folder": "mail"}, "reply_address": "a@b.example"}, "reply_address: an address"),
+        ({"reply_address": "canary/{key}@b.example"}, "reply_address: an address"),
+        ({"reply_address": "long-canary-canary+{key}@b.example"}, "reply_address: beside"),
+        ({"mail": {}, "reply_address": "a+{key}@b.example"}, "folder or server"),
+        ({"mail": {"server": "canary/x"}, "reply_address": "a+{key}@b.example"}, "mail.server"),
+        (
+            {"mail": {"server": "imap.b.example"}, "reply_address": "a+{key}@b.example"},
+            "user, pass",
+        ),
+        (
+            {"mail": {"folder": "m", "signed_by": "c"}, "reply_address": "a+{key}@b.example"},
+            "signed_by, checked_by",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_without_its_value(change: dict[str, Any], named: str) -> None:

@@ -129,7 +129,7 @@ def _arguments(call: Call, fds: Sequence[int], keep: Keep) -> dict[str, object]:
         case Operation.RECONCILE, ReconcilePayload():
             return {"key": payload.key, "reference": payload.reference}
         case Operation.PREPARE, PreparePayload():
-            return {"notice": payload.notice}
+            return {"notice": payload.notice, "key": payload.key}
         case Operation.FETCH, FetchPayload():
             return {
                 "item": payload.item,

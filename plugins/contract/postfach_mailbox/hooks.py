@@ -96,8 +96,11 @@ class MailboxHooks(Protocol):
         """Say whether there is an account with this mailbox id that takes notices."""
 
     @hookspec(firstresult=True)
-    def prepare(self, notice: NoticeData) -> bytes | Refused:
-        """Make the bytes that must be the same at every attempt; no network; at most 1 MiB."""
+    def prepare(self, notice: NoticeData, key: str) -> bytes | Refused:
+        """Make the bytes that must be the same at every attempt; no network; at most 1 MiB.
+
+        key: as that of `deposit`. Since 1.2
+        """
 
     @hookspec(firstresult=True)
     def reconcile(self, key: str, reference: str | None) -> Reconciled:

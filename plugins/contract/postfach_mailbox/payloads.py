@@ -110,6 +110,7 @@ class PreparePayload(Frozen):
     """What `prepare` needs: documents by digest, never inside."""
 
     kind: Literal["prepare"] = "prepare"
+    key: str
     notice: NoticeData
 
 

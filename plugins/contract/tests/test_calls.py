@@ -244,7 +244,7 @@ def test_payload_and_operation_must_fit() -> None:
         ),
         (
             Operation.PREPARE,
-            frames.PreparePayload(notice=payload().notice),
+            frames.PreparePayload(key="1" * 64, notice=payload().notice),
             b"signed",
             Prepared(data=b"signed"),
         ),
@@ -262,7 +262,7 @@ def test_each_operation_gives_its_own_answer(
     [
         (Operation.HEALTH, None, "health"),
         (Operation.ACCOUNT, frames.TextPayload(text="abc"), "failed"),
-        (Operation.PREPARE, frames.PreparePayload(notice=payload().notice), "failed"),
+        (Operation.PREPARE, frames.PreparePayload(key="1" * 64, notice=payload().notice), "failed"),
         (Operation.COLLECT, frames.TextPayload(text=None), "failed"),
         (Operation.RECONCILE, frames.ReconcilePayload(key="0" * 64), "unknown"),
     ],
@@ -280,7 +280,9 @@ def test_an_exception_in_any_operation_is_an_answer_it_may_have(
 
 
 def test_prepared_bytes_over_a_megabyte_are_refused() -> None:
-    what = call(Operation.PREPARE, payload=frames.PreparePayload(notice=payload().notice))
+    what = call(
+        Operation.PREPARE, payload=frames.PreparePayload(key="1" * 64, notice=payload().notice)
+    )
     assert perform(lambda **arguments: b"x" * (1024 * 1024 + 1), what).kind == "failed"
 
 

@@ -23,6 +23,11 @@ that one needs lies in fitconnect/ (authority.secret for `secret_file`), and
 
 tells how it is made difficult (its own distribution; the switches are those of that port).
 
+With --mail FOLDER recipients read and answer, and the service writes e-mails into that folder:
+
+    curl --cacert FOLDER/certificates/ca.pem -X POST 'https://127.0.0.1:PORT/read?message=ARRIVAL'
+    curl ... --data-binary @FILE '.../reply?message=ARRIVAL&text=TEXT&filename=NAME'
+
 It can be made difficult, for one mailbox or for all (`*`; of a state, the application's id):
 
     curl --cacert FOLDER/certificates/ca.pem -X POST \
@@ -86,6 +91,9 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fitconnect", type=int, metavar="PORT", help="serve FIT-Connect with its bridge there"
     )
+    parser.add_argument(
+        "--mail", type=Path, metavar="FOLDER", help="write e-mails there: POST /read and /reply"
+    )
     parser.add_argument("--bits", type=int, default=BITS, help="of the RSA keys")
     parser.add_argument(
         "--handshake",
@@ -122,7 +130,7 @@ def _serve(
     except (OSError, ValueError, TypeError) as error:
         parser.error(str(error))
     return run(
-        lambda: make_app(service),
+        lambda: make_app(service, given.mail),
         port=given.port,
         tls=Tls(
             certificate=files.server,

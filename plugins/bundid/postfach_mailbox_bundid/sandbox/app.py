@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from postfach_mailbox_bundid.sandbox.refusing import Refusal
 from postfach_mailbox_bundid.sandbox.sender import Sender
 from postfach_mailbox_bundid.sandbox.service import Origin, Service
 from postfach_mailbox_bundid.sandbox.upload import Upload
+from postfach_mailbox_bundid.sandbox.writing import Writing
 from postfach_sandbox.ca import Files
 from postfach_sandbox.faults import Switch, acted, drop
 from postfach_sandbox.server import Demand, Served, Tls, peer
@@ -31,14 +33,16 @@ _SENDER: Final = web.RequestKey("sender", Sender)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def make_app(service: Service) -> web.Application:
-    """Make the application that serves a service."""
+def make_app(service: Service, mail: Path | None = None) -> web.Application:
+    """Make the application that serves a service; `mail`: where it writes e-mails."""
     app = web.Application(middlewares=[_answers, _doors(service)])
     desk = _Desk(service)
     app.router.add_put(MESSAGES, desk.message)
     app.router.add_post(STATES, desk.state)
     service.arrivals.equip(app, TITLE)
     service.switches.equip(app)
+    if mail is not None:
+        Writing(mail, service.arrivals).equip(app)
     return app
 
 

@@ -184,6 +184,8 @@ class Service:
             "title": message.title,
             "service": message.service,
             "reference": message.reference,
+            "retrieval_address": message.retrievalConfirmationAddress,
+            "reply_address": message.replyAddress,
             "application": message.applicationId,
             "attachments": upload.facts,
         }

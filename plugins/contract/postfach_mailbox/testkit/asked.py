@@ -15,7 +15,7 @@ from postfach_mailbox.capabilities import Capabilities
 from postfach_mailbox.frames import AnswerValue, Call, Start, plain_config
 from postfach_mailbox.hooks import Keep
 from postfach_mailbox.loading import Loaded, load
-from postfach_mailbox.notice import NoticeData, StatusUpdate
+from postfach_mailbox.notice import StatusUpdate
 from postfach_mailbox.payloads import (
     FetchPayload,
     Operation,
@@ -85,18 +85,18 @@ class Asked:
         seconds: until the call's end; keep: instead of one that notes the reference in `kept`
         """
         if prepared is None and self.capabilities.prepares:
-            prepared = self.prepared(letter.notice)
+            prepared = self.prepared(letter)
         with letter.packed(prepared=prepared) as (payload, fd):
             call = _call(Operation.DEPOSIT, payload, seconds, fds=1)
             return self._carrier.carry(call, [fd], keep or self.kept.append)
 
-    def prepare(self, notice: NoticeData) -> AnswerValue:
+    def prepare(self, letter: Letter) -> AnswerValue:
         """Have a notice prepared."""
-        return self._ask(Operation.PREPARE, PreparePayload(notice=notice))
+        return self._ask(Operation.PREPARE, PreparePayload(key=letter.key, notice=letter.notice))
 
-    def prepared(self, notice: NoticeData) -> bytes:
+    def prepared(self, letter: Letter) -> bytes:
         """Return the prepared bytes; AssertionError where there are none."""
-        answer = self.prepare(notice)
+        answer = self.prepare(letter)
         assert answer.kind == "prepared", f"prepare: {answer!r}"
         return answer.data
 

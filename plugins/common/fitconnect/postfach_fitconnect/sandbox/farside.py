@@ -2,7 +2,7 @@
 
 import functools
 from contextlib import ExitStack
-from typing import Final
+from typing import Final, Protocol
 
 from postfach_fitconnect.assumed import KEY_BITS_MIN
 from postfach_fitconnect.sandbox.app import TOKEN, serving
@@ -23,22 +23,39 @@ def keyring() -> Keyring:
     return Keyring(bits=KEY_BITS_MIN)
 
 
+class Beside(Protocol):
+    """What is away when the platform is, and there when it is."""
+
+    def up(self) -> None:
+        """Be there."""
+        ...
+
+    def down(self) -> None:
+        """Be away."""
+        ...
+
+
 class Played:
     """A platform, served on a free port until `stack` ends it."""
 
-    def __init__(self, stack: ExitStack, platform: Platform, files: Files) -> None:
+    def __init__(self, stack: ExitStack, platform: Platform, files: Files, *beside: Beside) -> None:
         """Serve."""
         self.platform, self._files, self._stack, self.port = platform, files, stack, 0
+        self._beside = beside
         self.up()
 
     def down(self) -> None:
         """Stop serving and break all connections."""
         self._stack.close()
+        for each in self._beside:
+            each.down()
 
     def up(self) -> None:
         """Serve, on the same port as before."""
         served = serving(self.platform, self._files, port=self.port)
         self.port = self._stack.enter_context(served).port
+        for each in self._beside:
+            each.up()
 
     def slow(self, seconds: float) -> None:
         """Take a submission at once, answer late."""

@@ -36,7 +36,7 @@ __all__ = [
 def test_prepare_needs_no_network(mailbox: Asked, far_side: FarSide, letter: Letters) -> None:
     """Notices are prepared before the first attempt, whether the mailbox is there or not."""
     far_side.down()
-    answer = mailbox.prepare(letter().notice)
+    answer = mailbox.prepare(letter())
     assert answer.kind == "prepared", answer
 
 
@@ -46,7 +46,7 @@ def test_prepared_bytes_are_deposited_by_a_later_process(
 ) -> None:
     """Prepared bytes outlive restarts and upgrades: nothing of them may live in memory."""
     sent = letter()
-    prepared = mailbox.prepared(sent.notice)
+    prepared = mailbox.prepared(sent)
     later = Asked(InProcess(start_frame(kit, bench)))
     answer = later.deposit(sent, prepared=prepared)
     assert isinstance(answer, Deposited | Pending), answer
