@@ -9,10 +9,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from tools.demo_hub import PLACE, Running, attempts, command, configure, hub, made, shown
+from tools.demo_hub import PLACE, Running, attempts, configure, hub, made, shown
 from tools.demo_papers import Letter, State, letter
 from tools.demo_sandbox import Sandbox
-from tools.demo_story import Story, by_hub, by_xmlsec1
+from tools.demo_story import Story, by_hub, by_xmlsec1, look_at
 
 MODULE = "postfach_mailbox_bundid.sandbox"
 ANNA = "40000000-0000-4000-8000-000000000004"
@@ -115,11 +115,7 @@ def check(story: Story, federal: Sandbox) -> bool:
         print(f"  {facts['kind']:<8} {way:<19} {what}")
     kinds = [(facts["kind"], bool(facts.get("submission"))) for facts in arrived]
     wanted = [("message", False), ("message", True), ("message", False), ("state", False)]
-    print("\nWhere it lies")
-    print(f"  receipts  {shown(story.folder / 'spool' / PLACE / 'out')}")
-    print(f"  arrived   {shown(federal.folder / 'arrived')}")
-    print(f"  settings  {shown(story.folder / 'hub.toml')}")
-    print(f"  look      {command(story.folder)} list")
+    look_at(story, arrived=federal.folder / "arrived")
     print(
         f"  the page  {shown(Path(sys.executable))} -m postfach_mailbox_bundid.sandbox"
         f" --folder {shown(federal.folder)}"

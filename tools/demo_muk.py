@@ -7,10 +7,10 @@ is taken, and deposited later; the account of another one was closed; a company 
 from contextlib import ExitStack
 from pathlib import Path
 
-from tools.demo_hub import PLACE, Running, command, configure, made, shown
+from tools.demo_hub import PLACE, Running, configure, made, shown
 from tools.demo_papers import Letter, letter
 from tools.demo_sandbox import Sandbox
-from tools.demo_story import Story, by_hub, by_xmlsec1
+from tools.demo_story import Story, by_hub, by_xmlsec1, look_at
 
 MODULE = "postfach_mailbox_muk.sandbox"
 BAKERY = "du-20000000-0000-4000-8000-000000000002"
@@ -78,12 +78,7 @@ def check(story: Story, gateway: Sandbox, reply: Path) -> bool:
     print("\nWhat the company has")
     for subject in arrived:
         print(f"  message  {subject}")
-    print("\nWhere it lies")
-    print(f"  receipts  {shown(story.folder / 'spool' / PLACE / 'out')}")
-    print(f"  the reply {shown(reply)}")
-    print(f"  arrived   {shown(gateway.folder / 'arrived')}")
-    print(f"  settings  {shown(story.folder / 'hub.toml')}")
-    print(f"  look      {command(story.folder)} list")
+    look_at(story, reply=reply, arrived=gateway.folder / "arrived")
     print("\nThe proof")
     ca, files = story.folder / "keys" / "ca.pem", sorted({*story.receipts, reply})
     return all([len(arrived) == 1, by_hub(files, ca), by_xmlsec1(files, ca)])

@@ -39,6 +39,7 @@ class Letter:
     """A notice to hand in.
 
     title: what the demo calls it; scheme, account: whose mailbox; papers: the notice itself first
+    lines: of the postal address, for when no mailbox takes it
     """
 
     title: str
@@ -47,6 +48,7 @@ class Letter:
     case_reference: str
     subject: str
     papers: tuple[Paper, ...]
+    lines: tuple[str, ...] = ()
 
     @property
     def uuid(self) -> str:
@@ -76,8 +78,12 @@ class Letter:
             scheme=quoteattr(self.scheme),
             account=escape(self.account),
             subject=escape(self.subject),
-            documents=documents,
+            documents=self._postal_address() + documents,
         )
+
+    def _postal_address(self) -> str:
+        lines = "".join(f"<Line>{escape(line)}</Line>" for line in self.lines)
+        return f"  <PostalAddress>{lines}</PostalAddress>\n" if lines else ""
 
 
 ENVELOPE = """\

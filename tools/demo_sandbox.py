@@ -24,18 +24,25 @@ class Sandbox:
     module: str
     folder: Path
     flags: tuple[str, ...]
+    more: tuple[str, ...]
     process: subprocess.Popen[str]
     urls: tuple[str, ...]
 
     @classmethod
     def started(
-        cls, module: str, folder: Path, flags: tuple[str, ...] = ("--port",), at: Sequence[int] = ()
+        cls,
+        module: str,
+        folder: Path,
+        flags: tuple[str, ...] = ("--port",),
+        at: Sequence[int] = (),
+        more: tuple[str, ...] = (),
     ) -> Self:
         """Start it. Raises Failed.
 
         flags: options that name its ports; at: which, where it is not any that is free
+        more: further options
         """
-        command = [sys.executable, "-m", module, "--bits", "2048", "--folder", str(folder)]
+        command = [sys.executable, "-m", module, "--bits", "2048", "--folder", str(folder), *more]
         for flag, port in zip(flags, at or [0] * len(flags), strict=True):
             command += [flag, str(port)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -45,12 +52,19 @@ class Sandbox:
             if not line:
                 raise Failed("a sandbox ended; it said why above")
             found += LISTENS.findall(line)
-        return cls(module=module, folder=folder, flags=flags, process=process, urls=tuple(found))
+        return cls(
+            module=module,
+            folder=folder,
+            flags=flags,
+            more=more,
+            process=process,
+            urls=tuple(found),
+        )
 
     def again(self) -> Self:
         """Start it again where it was."""
         ports = [int(url.rpartition(":")[2]) for url in self.urls]
-        return self.started(self.module, self.folder, self.flags, ports)
+        return self.started(self.module, self.folder, self.flags, ports, self.more)
 
     def end(self) -> None:
         """End it."""

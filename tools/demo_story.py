@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from tools.demo_hub import HUB, PLACE, Running, hub, shown
+from tools.demo_hub import HUB, PLACE, Running, command, hub, shown
 from tools.demo_papers import Letter, State
 
 XML = {"r": "urn:postfachdienst:envelope:1"}
@@ -17,6 +17,7 @@ MEANING = {
     "DEPOSITED": "the mailbox confirmed it",
     "STATUS_SET": "the mailbox shows it",
     "FAILED": "surely not deposited: deliver by post",
+    "POSTED": "the print service has the letter",
 }
 WIDTH = 78  # characters of a text beside the times
 
@@ -70,6 +71,18 @@ class Story:
         print(f"  {seconds:5.1f} s  {word:<10} {first}", flush=True)
         for line in more:
             print(" " * 22 + line, flush=True)
+
+
+def look_at(story: Story, **places: Path) -> None:
+    """Print where it all lies: the receipts, the settings, the command, and `places`."""
+    print("\nWhere it lies")
+    own = {
+        "receipts": story.folder / "spool" / PLACE / "out",
+        "settings": story.folder / "hub.toml",
+    }
+    for name, path in (own | places).items():
+        print(f"  {name:<9} {shown(path)}")
+    print(f"  look      {command(story.folder)} list")
 
 
 def by_hub(files: list[Path], ca: Path) -> bool:

@@ -81,7 +81,8 @@ def _print(one: dict[str, Any]) -> None:
     click.echo(f"  next      {one['next']}")
     if (job := one["post"]) is not None:
         state = POSTED.get(job["state"], job["state"])
-        click.echo(f"  post      {job['mailbox']}  {state}: {job['next']}")
+        more = "" if job["final_at"] else f", {job['next']}"
+        click.echo(f"  post      by {job['mailbox']}: {state}{more}")
         _print_attempts(job["attempts"])
 
 

@@ -11,12 +11,17 @@ collect = "1s"
 [mailboxes.print.config]
 path = "print"
 sender = "Bauamt, Postfach 1, 18055 Rostock"
-[mailboxes.archive]
 """
 
 
 def with_post(world: World) -> PrintService:
-    """Give a world's tenant a relay to the post; return the print service."""
+    """Give a world a relay to the post, and its tenant too; return the print service."""
+    mark = "[mailboxes.archive]\n"
+    world.configure(mark, TABLES + mark)
+    return with_relay(world)
+
+
+def with_relay(world: World) -> PrintService:
+    """Give the tenant the relay that hub.toml has; return the print service."""
     world.configure("[tenants.rostock]\n", '[tenants.rostock]\npostal = "print"\n')
-    world.configure("[mailboxes.archive]\n", TABLES)
     return PrintService(world.folder / "print", world.folder / "printed").set_up()

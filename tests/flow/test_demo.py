@@ -165,7 +165,7 @@ def test_a_scenario_that_is_not_there_is_refused_politely() -> None:
     assert refused.returncode == 64
     assert (
         refused.stdout
-        == "demo: there is no scenario 'eclipse' yet; there is: bundid, deposit, muk\n"
+        == "demo: there is no scenario 'eclipse' yet; there is: bundid, deposit, muk, post, reply\n"
     )
 
 
@@ -202,6 +202,31 @@ def test_a_company_gets_a_notice_and_writes_back(tmp_path: Path) -> None:
     ]
     assert (next(out.glob("*.document-00"))).read_bytes() == b"%PDF-1.4 proof"
     assert "5 of 5 receipts valid" in ended.stdout
+    mine = str(tmp_path).encode()
+    assert [line for line in command_lines() if mine in line] == []
+
+
+def test_what_fails_goes_by_post_once(tmp_path: Path) -> None:
+    ended = run("c", "--into", tmp_path / "demo")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    out = tmp_path / "demo/spool/rostock/bauamt/out"
+    outcomes = sorted(read(file).outcome for file in out.glob("*.xml"))
+    assert outcomes == ["DEPOSITED", "FAILED", "POSTED", "POSTED_ON"]
+    (job,) = (tmp_path / "demo/printed").iterdir()
+    names = ["00-cover.pdf", "01.pdf", "02.pdf", "job.xml"]
+    assert sorted(file.name for file in job.iterdir()) == names
+    assert "4 of 4 receipts valid" in ended.stdout
+    assert [one for one in out.iterdir() if b"Musterfrau" in one.read_bytes()] == []
+
+
+def test_a_citizen_reads_a_notice_and_writes_back(tmp_path: Path) -> None:
+    ended = run("e", "--into", tmp_path / "demo")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    out = tmp_path / "demo/spool/rostock/bauamt/out"
+    kinds = sorted(file.name.split(".", 1)[1] for file in out.glob("*.xml"))
+    assert kinds == ["01.deposited.xml", "02.retrieved.xml", "03.reply.xml"]
+    assert len(list(out.glob("*.document-00"))) == 1
+    assert "3 of 3 receipts valid" in ended.stdout
     mine = str(tmp_path).encode()
     assert [line for line in command_lines() if mine in line] == []
 
