@@ -115,7 +115,7 @@ class Issuer:
             outcome,
             at,
             entry,
-            subject | _said(reason, deposited, settled_as),
+            subject | _said(facts.kind, reason, deposited, settled_as),
             message_id=facts.message_id,
             case_reference=facts.case_reference,
             mailbox=MailboxAddress(id=facts.address, scheme=facts.scheme),
@@ -245,14 +245,15 @@ def _times(kind: Kind, deposited: Deposited | None) -> dict[str, Any]:
 
 
 def _said(
-    reason: Reason | None, deposited: Deposited | None, settled_as: str | None
+    kind: Kind, reason: Reason | None, deposited: Deposited | None, settled_as: str | None
 ) -> dict[str, str | int]:
     """Return what the evidence entry of a receipt tells beside whose it is."""
     said: dict[str, str | int] = {}
     if reason:
         said["code"] = reason.code
     if deposited:
-        said["deposited_at"] = evidence.stamp(deposited.provided_at)
+        when = "relayed_at" if kind is Kind.POST else "deposited_at"
+        said[when] = evidence.stamp(deposited.provided_at)
         said["source"] = deposited.source
     if settled_as:
         said["settled_as"] = settled_as

@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from lxml import etree
@@ -93,6 +94,18 @@ def test_only_where_the_tenant_says_so(world: World) -> None:
     assert world.rows(JOB) == []
 
 
+def test_a_result_about_a_letter_that_was_never_handed_over_is_a_case(world: World) -> None:
+    service = with_post(world)
+    made = drop(account="carla")  # without an address: its job is held
+    world.put(made)
+    world.once()
+    service.tell(delivery_key(made.message_id), "posted")
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED"]
+    assert [row["trouble"] for row in world.rows("SELECT trouble FROM returned")] == ["NOT_POSTED"]
+    assert "a letter that was never handed to it" in world.hub("list", "--cases").stdout
+
+
 @pytest.mark.parametrize(("mood", "state"), [("unknown", "UNRESOLVED"), ("held", "HELD")])
 def test_what_may_be_in_the_mailbox_is_never_posted_by_itself(
     moody: Moody, mood: str, state: str
@@ -169,6 +182,20 @@ def test_what_is_at_the_print_service_is_not_taken_off_it(world: World) -> None:
     assert world.outcomes(made.stem) == ["FAILED", "POSTED"]
 
 
+def test_what_may_be_at_the_print_service_is_not_said_to_be_taken_off_it(world: World) -> None:
+    service = with_post(world)
+    service.down()
+    made = drop(account="carla", lines=LINES)
+    world.put(made)
+    world.once()
+    contradict(world, made, "answered")
+    with closing(sqlite3.connect(world.folder / "var" / "hub.db")) as database, database:
+        database.execute("UPDATE notice SET state = 'IN_DOUBT' WHERE follows IS NOT NULL")
+    settle = ("settle", made.message_id, "--as", "deposited", "--reason", "asked")
+    assert "may be at the print service" in world.hub(*settle, code=75).stderr
+    assert world.outcomes(made.stem) == ["FAILED"]
+
+
 def test_a_test_notice_is_never_posted_for_real(world: World) -> None:
     service = with_post(world)
     world.configure('scheme = "citizens"\n', 'scheme = "citizens"\nsandbox = true\n')
@@ -223,7 +250,8 @@ def test_a_notice_without_an_address_waits_for_a_person_who_ends_its_job(world: 
     assert unbalanced(world, 1) == []
 
 
-def test_a_print_service_that_is_away_gets_it_when_it_is_back(world: World) -> None:
+def test_a_print_service_that_is_away_gets_it_when_it_is_back(tmp_path: Path) -> None:
+    world = World.make(tmp_path / "hub", payload="1s")
     service = with_post(world)
     service.down()
     made = drop(account="carla", lines=LINES)
@@ -231,13 +259,16 @@ def test_a_print_service_that_is_away_gets_it_when_it_is_back(world: World) -> N
     world.once()
     assert world.outcomes(made.stem) == ["FAILED"]
     assert world.rows(JOB)[0]["state"] == "DEFERRED"
-    # Its notice's payload may go by now; the job keeps its own.
-    (next(iter((world.procedure / "out").glob("*.xml")))).unlink()
+    failed = "SELECT erased_at FROM notice WHERE follows IS NULL"
+    until(
+        lambda: world.once() is not None and world.rows(failed)[0]["erased_at"] is not None,
+        "the notice's own payload erased",
+    )
     service.up()
     world.hub("retry", made.message_id)
-    world.once()
+    until(lambda: world.once() is not None and bool(service.deposited), "the letter")
     assert service.deposited == [delivery_key(made.message_id)]
-    assert world.outcomes(made.stem) == ["POSTED"]
+    assert world.outcomes(made.stem) == ["FAILED", "POSTED"]
 
 
 def test_what_was_posted_is_forgotten(world: World) -> None:

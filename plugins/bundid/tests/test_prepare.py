@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postfach_mailbox import NoticeData, Refused
@@ -145,6 +145,7 @@ class _Shown(HTMLParser):
 
 
 @pytest.mark.slow
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab<>&;'\"#x1/! \n\r\t-Ä"), min_size=1, max_size=60))
 def test_no_text_becomes_html_and_none_is_lost(text: str) -> None:
     prepared = prepare(mailbox_of(), notice(text=f"[{text}]"))

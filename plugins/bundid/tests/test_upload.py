@@ -7,7 +7,7 @@ from email.message import Message
 from email.parser import BytesParser
 from functools import partial
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postfach_mailbox import DeliveryDocument, DocumentData
@@ -42,6 +42,7 @@ def read(body: Body, data: bytes) -> list[Message]:
     return [each for each in parts if isinstance(each, Message)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=200).map(lambda each: each * 700), max_size=4))
 def test_the_length_is_that_of_the_pieces(contents: list[bytes]) -> None:
     body = Body.of(ENVELOPE, documents(contents))

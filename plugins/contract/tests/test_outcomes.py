@@ -11,6 +11,7 @@ from postfach_mailbox import (
     Deferred,
     Deposited,
     Evidence,
+    Item,
     Pending,
     Reason,
     RefusalCode,
@@ -150,3 +151,30 @@ def test_a_contract_that_is_no_version_is_refused(version: str) -> None:
     )  # refused by the loader, with both numbers
     with pytest.raises(ValidationError):
         capabilities(contract=version)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"repeat": Repeat.NEITHER}, "posted twice"),
+        ({"prepares": True}, "neither prepares"),
+        ({"status": True}, "neither prepares"),
+        ({"retrieval_events": True}, "neither prepares"),
+    ],
+)
+def test_a_relay_that_could_post_twice_or_is_a_mailbox_is_refused(
+    changes: dict[str, Any], why: str
+) -> None:
+    assert capabilities(relays=True).relays
+    with pytest.raises(ValidationError, match=why):
+        capabilities(relays=True, **changes)
+
+
+@pytest.mark.parametrize(("kind", "posted"), [("post-result", None), ("reply", True)])
+def test_only_what_became_of_a_letter_says_whether_it_was_posted(
+    kind: str, posted: bool | None
+) -> None:
+    told = {"id": "1", "at": NOON, "evidence": deposited().evidence}
+    assert Item.model_validate(told | {"kind": "post-result", "posted": False}).posted is False
+    with pytest.raises(ValidationError, match="whether it was posted"):
+        Item.model_validate(told | {"kind": kind, "posted": posted})

@@ -60,7 +60,7 @@ from postfach_fitconnect.sandbox.program import secret_file
 from postfach_mailbox_bundid.sandbox import bridging
 from postfach_mailbox_bundid.sandbox.app import make_app
 from postfach_mailbox_bundid.sandbox.service import ACCOUNTS, Account, Service
-from postfach_sandbox import ca
+from postfach_sandbox import ca, program
 from postfach_sandbox.issuing import BITS
 from postfach_sandbox.server import Tls, run
 
@@ -77,13 +77,8 @@ def account(text: str) -> tuple[str, Account]:
 
 def options() -> argparse.ArgumentParser:
     """Return the options that the program knows."""
-    parser = argparse.ArgumentParser(
-        prog="python -m postfach_mailbox_bundid.sandbox",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
-    parser.add_argument("--folder", type=Path, default=Path("sandbox-bundid"))
+    prog = "postfach_mailbox_bundid.sandbox"
+    parser = program.options(prog, __doc__, port=PORT, folder="sandbox-bundid")
     parser.add_argument("--name", action="append", help="CN of a sender; default authority")
     parser.add_argument(
         "--account", type=account, action="append", metavar="UUID=LEVEL", help="one more mailbox"
@@ -137,10 +132,7 @@ def _serve(
             ca=files.ca,
             client="required" if given.handshake else "optional",
         ),
-        hint="".join(
-            f"{each.pkcs12}, password in {each.password}\n" for each in files.clients.values()
-        )
-        + hint,
+        hint=program.hint(files) + hint,
     )
 
 

@@ -1,6 +1,5 @@
 """The sandbox over HTTP: its paths, who may call them, and answers in JSON."""
 
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -23,19 +22,19 @@ from postfach_mailbox_bundid.sandbox.sender import Sender
 from postfach_mailbox_bundid.sandbox.service import Origin, Service
 from postfach_mailbox_bundid.sandbox.upload import Upload
 from postfach_mailbox_bundid.sandbox.writing import Writing
+from postfach_sandbox.answering import General, Handler, answers
 from postfach_sandbox.ca import Files
-from postfach_sandbox.faults import Switch, acted, drop
+from postfach_sandbox.faults import Switch, acted
 from postfach_sandbox.server import Demand, Served, Tls, peer
 from postfach_sandbox.server import serving as _serving
 
 TITLE: Final = "Sandbox of the citizen's mailbox"
 _SENDER: Final = web.RequestKey("sender", Sender)
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(service: Service, mail: Path | None = None) -> web.Application:
     """Make the application that serves a service; `mail`: where it writes e-mails."""
-    app = web.Application(middlewares=[_answers, _doors(service)])
+    app = web.Application(middlewares=[answers(_refusal), _doors(service)])
     desk = _Desk(service)
     app.router.add_put(MESSAGES, desk.message)
     app.router.add_post(STATES, desk.state)
@@ -54,31 +53,18 @@ def serving(
     return _serving(lambda: make_app(service), port=port, tls=tls)
 
 
-@web.middleware
-async def _answers(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Refusal as refusal:
-        return _refuse(refusal)
-    except ConnectionResetError:
-        return drop(request)  # whoever asked is gone
-    except web.HTTPNotFound:
-        return _refuse(Refusal(Code.NOT_FOUND, "there is no such path"))
-    except web.HTTPMethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.allowed_methods))
-        answer = _refuse(Refusal(Code.REQUEST_INVALID, f"method: {allowed}"))
-        answer.set_status(error.status)
-        answer.headers["Allow"] = allowed
-        return answer
-
-
-def _refuse(refusal: Refusal) -> web.Response:
-    return web.json_response(refusal.body, status=refusal.status)
+def _refusal(what: General, text: str) -> Refusal:
+    codes = {
+        "not-found": Code.NOT_FOUND,
+        "not-allowed": Code.REQUEST_INVALID,
+        "too-large": Code.TOO_LARGE,
+    }
+    return Refusal(codes[what], text)
 
 
 def _doors(service: Service) -> Middleware:
     @web.middleware
-    async def doors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def doors(request: web.Request, handler: Handler) -> web.StreamResponse:
         # The page and the switches are for whoever sits at this machine.
         if request.path.startswith("/v6/"):
             sender = Sender.of(peer(request), service.senders)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postfach_fitconnect.assumed import EventType, Issuer
@@ -28,6 +28,7 @@ def event(kind: EventType) -> Event:
     )
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(EventType), max_size=20),
     st.lists(st.sampled_from(Why), max_size=5),

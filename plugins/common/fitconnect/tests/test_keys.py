@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postfach_fitconnect.keys import Unfit, base64url, encryption_key, signature_key, unbase64
@@ -54,6 +54,7 @@ def test_a_key_to_encrypt_for_does_not_verify(keys: Keys) -> None:
         signature_key(keys.encryption.jwk("RSA-OAEP-256", "wrapKey"), keys.encryption.kid)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=50))
 def test_base64url_is_read_in_one_spelling_only(data: bytes) -> None:
     written = base64url(data)

@@ -1,7 +1,7 @@
 """Addresses that hold a notice's key."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postfach_mail import Pattern
@@ -9,6 +9,7 @@ from postfach_mail import Pattern
 PATTERN = Pattern("read+{key}@a.example")
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32))
 def test_a_key_comes_back_out_of_its_address_in_any_case(data: bytes) -> None:
     address = PATTERN.of(data.hex())

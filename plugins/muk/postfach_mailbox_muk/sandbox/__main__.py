@@ -45,11 +45,10 @@ By hand (POST; GET /orders lists them):
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from postfach_mailbox_muk.sandbox.app import make_app
 from postfach_mailbox_muk.sandbox.service import Service
-from postfach_sandbox import ca
+from postfach_sandbox import ca, program
 from postfach_sandbox.issuing import BITS
 from postfach_sandbox.server import Tls, run
 
@@ -58,13 +57,8 @@ PORT = 8474
 
 def options() -> argparse.ArgumentParser:
     """Return the options that the program knows."""
-    parser = argparse.ArgumentParser(
-        prog="python -m postfach_mailbox_muk.sandbox",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
-    parser.add_argument("--folder", type=Path, default=Path("sandbox-muk"))
+    prog = "postfach_mailbox_muk.sandbox"
+    parser = program.options(prog, __doc__, port=PORT, folder="sandbox-muk")
     parser.add_argument("--name", action="append", help="CN of a sender; default authority")
     parser.add_argument(
         "--deposit-after", type=float, default=0.0, metavar="SECONDS", help="default: at once"
@@ -92,9 +86,7 @@ def main(arguments: Sequence[str]) -> int:
         lambda: make_app(service),
         port=given.port,
         tls=Tls(certificate=files.server, ca=files.ca, client="optional"),
-        hint="".join(
-            f"{each.pkcs12}, password in {each.password}\n" for each in files.clients.values()
-        ),
+        hint=program.hint(files),
     )
 
 

@@ -1,7 +1,6 @@
 """The sandbox over HTTP: its paths, who may call them, and answers in JSON."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -32,8 +31,9 @@ from postfach_mailbox_muk.sandbox.office import Office
 from postfach_mailbox_muk.sandbox.records import Record, Reply
 from postfach_mailbox_muk.sandbox.refusing import Refusal
 from postfach_mailbox_muk.sandbox.service import Service
+from postfach_sandbox.answering import General, Handler, answers
 from postfach_sandbox.ca import Files
-from postfach_sandbox.faults import Switch, acted, drop
+from postfach_sandbox.faults import Switch, acted
 from postfach_sandbox.issuing import common_name
 from postfach_sandbox.server import Demand, Served, Tls, peer
 from postfach_sandbox.server import serving as _serving
@@ -43,13 +43,12 @@ JSON: Final = "application/json"
 MOST_REPLIES: Final = 100
 _CHUNK: Final = 64 * 1024
 _CLIENT: Final = web.RequestKey("client", str)
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(service: Service) -> web.Application:
     """Make the application that serves a service."""
     app = web.Application(
-        middlewares=[_answers, _doors(service)], client_max_size=ORDER_BYTES_MAX + 1
+        middlewares=[answers(_refusal), _doors(service)], client_max_size=ORDER_BYTES_MAX + 1
     )
     desk = _Desk(service)
     app.router.add_post(UPLOAD, desk.upload)
@@ -72,31 +71,18 @@ def serving(
     return _serving(lambda: make_app(service), port=port, tls=tls)
 
 
-@web.middleware
-async def _answers(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Refusal as refusal:
-        return _refuse(refusal)
-    except ConnectionResetError:
-        return drop(request)  # whoever asked is gone
-    except web.HTTPNotFound:
-        return _refuse(Refusal(Code.NOT_FOUND, "there is no such path"))
-    except web.HTTPMethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.allowed_methods))
-        answer = _refuse(Refusal(Code.REQUEST_INVALID, f"method: {allowed}"))
-        answer.set_status(error.status)
-        answer.headers["Allow"] = allowed
-        return answer
-
-
-def _refuse(refusal: Refusal) -> web.Response:
-    return web.json_response(refusal.body, status=refusal.status)
+def _refusal(what: General, text: str) -> Refusal:
+    codes = {
+        "not-found": Code.NOT_FOUND,
+        "not-allowed": Code.REQUEST_INVALID,
+        "too-large": Code.TOO_LARGE,
+    }
+    return Refusal(codes[what], text)
 
 
 def _doors(service: Service) -> Middleware:
     @web.middleware
-    async def doors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def doors(request: web.Request, handler: Handler) -> web.StreamResponse:
         # The page, the switches and the office are for whoever sits at this machine.
         if request.path.startswith("/rest/"):
             shown = peer(request)

@@ -1,8 +1,7 @@
 """What JSON a sender gives must be: closed models, one reading, nothing guessed."""
 
-import json
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +21,7 @@ from postfach_mailbox_muk.assumed import (
     Code,
 )
 from postfach_mailbox_muk.sandbox.refusing import Refusal
+from postfach_sandbox.answering import json_object
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -75,7 +75,10 @@ class Order(_Strict):
     @classmethod
     def read(cls, data: bytes) -> "Order":
         """Read a request's body. Raises Refusal."""
-        fields = json_object(data)
+        try:
+            fields = json_object(data)
+        except ValueError as error:
+            raise Refusal(Code.REQUEST_INVALID, str(error)) from error
         if any(value is None for value in fields.values()):
             raise Refusal(Code.REQUEST_INVALID, "a field is null: left out where there is none")
         try:
@@ -91,22 +94,3 @@ class Order(_Strict):
             if len(set(values)) != len(values):
                 raise Refusal(Code.REQUEST_INVALID, f"documents: a {name} stands twice")
         return order
-
-
-def json_object(data: bytes) -> dict[str, Any]:
-    """Return the object that the bytes are: UTF-8, no name twice. Raises Refusal."""
-    try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=_once_each)
-    except (ValueError, RecursionError) as error:
-        text = "not JSON in UTF-8, or a name twice in an object"
-        raise Refusal(Code.REQUEST_INVALID, text) from error
-    if not isinstance(found, dict):
-        raise Refusal(Code.REQUEST_INVALID, "a JSON object is wanted")
-    return found
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found

@@ -1,7 +1,5 @@
 """The sandbox over HTTP: its paths, who may call them, answers as problem+json."""
 
-import json
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -16,19 +14,20 @@ from postfach_fitconnect.sandbox.managing import Office
 from postfach_fitconnect.sandbox.platform import Platform
 from postfach_fitconnect.sandbox.refusing import Refusal
 from postfach_fitconnect.sandbox.replydesk import ReplyDesk
+from postfach_sandbox.answering import General, Handler, answers
 from postfach_sandbox.ca import Files
-from postfach_sandbox.faults import drop
 from postfach_sandbox.server import Served, Tls
 from postfach_sandbox.server import serving as _serving
 
 TITLE: Final = "Sandbox of FIT-Connect"
 TOKEN: Final = "/token"  # noqa: S105  # a path
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_app(platform: Platform) -> web.Application:
     """Make the application that serves a platform."""
-    app = web.Application(middlewares=[_answers, _doors(platform)], client_max_size=BODY_MAX)
+    app = web.Application(
+        middlewares=[answers(_refusal), _doors(platform)], client_max_size=BODY_MAX
+    )
     desk, replies, office = Desk(platform), ReplyDesk(platform), Office(platform)
     route = app.router
     route.add_post(TOKEN, desk.token)
@@ -59,38 +58,18 @@ def serving(platform: Platform, files: Files, *, port: int = 0) -> AbstractConte
     return _serving(lambda: make_app(platform), port=port, tls=Tls(certificate=files.server))
 
 
-@web.middleware
-async def _answers(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Refusal as refusal:
-        return _refuse(refusal)
-    except ConnectionResetError:
-        return drop(request)  # whoever asked is gone
-    except web.HTTPNotFound:
-        return _refuse(Refusal(Problem.NOT_FOUND, "there is no such path"))
-    except web.HTTPMethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.allowed_methods))
-        text = f"method: {allowed}"
-        return _refuse(
-            Refusal(Problem.REQUEST_INVALID, text, status=405, headers={"Allow": allowed})
-        )
-    except web.HTTPRequestEntityTooLarge:
-        return _refuse(Refusal(Problem.TOO_LARGE, "the body is too large"))
-
-
-def _refuse(refusal: Refusal) -> web.Response:
-    return web.Response(
-        status=refusal.status,
-        text=json.dumps(refusal.body),
-        content_type="application/problem+json",
-        headers=refusal.headers,
-    )
+def _refusal(what: General, text: str) -> Refusal:
+    problems = {
+        "not-found": Problem.NOT_FOUND,
+        "not-allowed": Problem.REQUEST_INVALID,
+        "too-large": Problem.TOO_LARGE,
+    }
+    return Refusal(problems[what], text)
 
 
 def _doors(platform: Platform) -> Middleware:
     @web.middleware
-    async def doors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def doors(request: web.Request, handler: Handler) -> web.StreamResponse:
         # The page, the switches and the office are for whoever sits at this machine.
         if request.path.startswith("/v2/"):
             request[CLIENT] = platform.grants.client(request.headers.get("Authorization"))

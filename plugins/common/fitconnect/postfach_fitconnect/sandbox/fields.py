@@ -1,6 +1,5 @@
 """What JSON a client sends must be: closed models, one reading, nothing guessed."""
 
-import json
 import re
 from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -8,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from postfach_fitconnect.assumed import ATTACHMENTS_MAX, METADATA_SCHEMA
+from postfach_sandbox import answering
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TYPE: Final = r"^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$"
@@ -166,17 +166,6 @@ def read(model: type[_READ], data: bytes) -> _READ:
 def json_object(data: bytes) -> dict[str, Any]:
     """Return the object that the bytes are. Raises NotJson."""
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=once_each)
-    except (ValueError, RecursionError):
-        raise NotJson("JSON in UTF-8, each name once in an object, is wanted") from None
-    if not isinstance(found, dict):
-        raise NotJson("a JSON object is wanted")
-    return found
-
-
-def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object's members. Raises ValueError: two readers might take two values."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
+        return answering.json_object(data)
+    except ValueError as error:
+        raise NotJson(str(error)) from None

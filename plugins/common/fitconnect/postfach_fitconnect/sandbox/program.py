@@ -59,7 +59,7 @@ from postfach_fitconnect.sandbox.granting import Client
 from postfach_fitconnect.sandbox.keyring import BITS, Keyring
 from postfach_fitconnect.sandbox.platform import DESTINATIONS, ISSUER, Platform
 from postfach_fitconnect.sandbox.receiving import Destination
-from postfach_sandbox import ca
+from postfach_sandbox import ca, program
 from postfach_sandbox.issuing import BITS as CERTIFICATE_BITS
 from postfach_sandbox.issuing import plain_name
 from postfach_sandbox.server import Tls, run
@@ -97,13 +97,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def options() -> argparse.ArgumentParser:
     """Return the options that the program knows."""
-    parser = argparse.ArgumentParser(
-        prog="python -m postfach_mailbox_fitconnect.sandbox",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--port", type=int, default=PORT, help=f"default {PORT}")
-    parser.add_argument("--folder", type=Path, default=Path("sandbox-fitconnect"))
+    prog = "postfach_mailbox_fitconnect.sandbox"
+    parser = program.options(prog, __doc__, port=PORT, folder="sandbox-fitconnect")
     parser.add_argument("--client", action="append", help="an API client; default authority")
     parser.add_argument(
         "--destination", type=_uuid, action="append", metavar="UUID", help="one more, in use"

@@ -16,41 +16,31 @@ from postfach_fitconnect.assumed import (
     REJECTIONS,
     Problem,
 )
+from postfach_sandbox.answering import Refused
 
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 SLUGS: Final = tuple(
     each.removeprefix(EVENT_PROBLEM) for each in REJECTIONS if each.startswith(EVENT_PROBLEM)
 )
 """Problems that a destination may name in a reject."""
 
 
-class Refusal(Exception):
-    """A request is not what it must be.
+class Refusal(Refused):
+    """A request is not what it must be: problem details (RFC 9457)."""
 
-    status: HTTP, where it is another than the problem's own
-    """
+    media_type = "application/problem+json"
 
     def __init__(
-        self,
-        problem: Problem,
-        text: str,
-        *,
-        status: int | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
+        self, problem: Problem, text: str, *, headers: Mapping[str, str] = MappingProxyType({})
     ) -> None:
-        super().__init__(f"{problem}: {text}")
-        self.problem, self.text, self.headers = problem, text, dict(headers)
-        self.status = status or PROBLEM_STATUS[problem]
-
-    @property
-    def body(self) -> dict[str, object]:
-        """The answer's body (RFC 9457)."""
-        return {
-            "type": f"{API_PROBLEM}{self.problem}",
-            "title": self.problem.replace("-", " ").capitalize(),
-            "status": self.status,
-            "detail": self.text,
+        status = PROBLEM_STATUS[problem]
+        body = {
+            "type": f"{API_PROBLEM}{problem}",
+            "title": problem.replace("-", " ").capitalize(),
+            "status": status,
+            "detail": text,
         }
+        super().__init__(status, body, text, headers=headers)
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

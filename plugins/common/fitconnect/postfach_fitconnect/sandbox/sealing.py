@@ -15,9 +15,9 @@ from joserfc.jwk import RSAKey
 from joserfc.util import urlsafe_b64decode, urlsafe_b64encode
 
 from postfach_fitconnect.assumed import ENCRYPTION_ALG, ENCRYPTION_ENC, Problem
-from postfach_fitconnect.sandbox.fields import once_each
 from postfach_fitconnect.sandbox.keyring import Pair
 from postfach_fitconnect.sandbox.refusing import Refusal
+from postfach_sandbox.answering import once_each
 
 _HEADER_MAX: Final = 4096
 _IV, _TAG = 12, 16

@@ -1,0 +1,93 @@
+"""Post jobs in the journal: one for a notice that failed, with what it needs, and no other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from hub.journal import Journal, attempts, payloads, posting, steps
+from hub.journal.tables import notice
+from hub.model import Kind, State
+from hub.parcel import bound_to, kind_of
+from tests.unit import notices
+from tests.unit.notices import START, TurnedClock
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    return TurnedClock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
+    made = notices.journal(tmp_path, clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def failed(journal: Journal) -> int:
+    (number,) = notices.take(journal, notices.notice(1, obsolete_after=START))
+    with journal.write() as tx:
+        steps.step(tx, number, State.FAILED, None, START)
+    return number
+
+
+def test_a_job_has_its_notices_payload_and_a_name_of_its_own(journal: Journal, failed: int) -> None:
+    with journal.write() as tx:
+        posting.order(tx, failed, "print", START)
+    with journal.read() as connection:
+        of, job = attempts.row(connection, failed), posting.of(connection, failed)
+        assert job is not None
+        kept = {number: payloads.load(connection, number) for number in (failed, job.id)}
+    assert (job.state, job.mailbox, job.due_at) == ("SEALED", "print", START)
+    assert (kind_of(job), kind_of(of)) == (Kind.POST, Kind.NOTICE)
+    assert bound_to(job) == of.delivery_key != job.delivery_key
+    assert (job.key_wrapped, job.obsolete_after) == (of.key_wrapped, None)
+    assert job.deadline > START + posting.FOR_GOOD / 2
+    assert [(one.item, one.sha256) for one in kept[job.id]] == [
+        (one.item, one.sha256) for one in kept[failed]
+    ]
+
+
+def test_there_is_one_job_for_a_notice_whoever_orders_it_again(
+    journal: Journal, failed: int
+) -> None:
+    with journal.write() as tx:
+        posting.order(tx, failed, "print", START)
+    for relay in ("print", "other"):
+        with pytest.raises(sa.exc.IntegrityError), journal.write() as tx:
+            posting.order(tx, failed, relay, START)
+
+
+@pytest.mark.parametrize("state", [one for one in State if one is not State.FAILED])
+def test_nothing_but_what_failed_is_ordered(journal: Journal, state: State) -> None:
+    (number,) = notices.take(journal, notices.notice(1))
+    held = {"held_from": "SEALED"} if state is State.HELD else {}
+    with journal.write() as tx:
+        tx.connection.execute(
+            sa.update(notice)
+            .where(notice.c.id == number)
+            .values(state=state.value, open=not state.final, final_at=START, **held)
+        )
+    with pytest.raises(sa.exc.NoResultFound), journal.write() as tx:
+        posting.order(tx, number, "print", START)
+    with journal.read() as connection:
+        assert posting.of(connection, number) is None
+
+
+def test_a_job_that_has_ended_is_erased_at_once_and_an_open_one_never(
+    journal: Journal, failed: int
+) -> None:
+    with journal.write() as tx:
+        posting.order(tx, failed, "print", START)
+    before = START.replace(year=2020)
+    with journal.read() as connection:
+        assert payloads.erasable(connection, before, 9) == []
+        job = posting.of(connection, failed)
+    assert job is not None
+    with journal.write() as tx:
+        posting.end(tx, job, START)
+    with journal.read() as connection:
+        assert [one.id for one in payloads.erasable(connection, before, 9)] == [job.id]
