@@ -61,8 +61,8 @@ def settle(
 
     One that would be sent again is settled too where an answer to an earlier call came late.
     A final one with an answer that came late is only noted as looked at: it has its final receipt.
-    Of a failed one with a post job that is open: `failed` lets it be posted, where only a late
-    answer held it; else the job ends, and its procedure is told by a `post-result`.
+    Of a failed one with a post job that is open the job ends, and its procedure is told by a
+    `post-result`; but `failed` lets it be posted where a late answer said something else.
     The state of an application is not settled: a later one replaces it.
     Raises DataInvalid for one that needs no decision, TryLater while an attempt is under way,
     SealUnavailable.
@@ -114,10 +114,8 @@ def _of_notice(by: _Settling, row: Row) -> Settled:
 def _of_job(by: _Settling, row: Row, job: Row) -> Settled:
     """Close the late answers of a failed notice; end its post job, or let it go on."""
     waiting = late.close(by.tx, row.id, by.now)
-    for_itself = job.held_reason not in (None, posting.HELD_BY_LATE)
-    goes_on = by.decision.settled_as == "failed" and not for_itself
-    if goes_on and not waiting and job.held_reason is None:
-        raise _needless(row, State(row.state))
+    contradicted = waiting > 0 or job.held_reason == posting.HELD_BY_LATE
+    goes_on = contradicted and by.decision.settled_as == "failed"
     may_be_there = State(job.held_from or job.state).doubtful
     if job.lease_owner or (may_be_there and not goes_on):
         raise TryLater(

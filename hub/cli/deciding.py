@@ -123,8 +123,8 @@ def settle(
 
     Its procedure gets an `unresolved` receipt, if it has none, and a `settled` one. It stays
     UNRESOLVED: no mailbox confirmed anything. For a notice that is final, and whose mailbox gave
-    another answer later, it only says that a person has seen to it; one that failed is posted then
-    (failed), or not (deposited), where its tenant has a relay to the post.
+    another answer later, it only says that a person has seen to it. One that failed is taken off
+    the post by it, if its letter waits there; where a late answer held that, --as failed posts it.
     """
     from hub import casework, seal
     from hub.clock import system_clock

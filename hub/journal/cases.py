@@ -1,7 +1,8 @@
 """Cases: notices that end only if a person does something.
 
     in-doubt     nothing will send it again or ask by itself
-    held         for itself: crashes, a payload that does not open; or for a mailbox that is gone
+    held         for itself: crashes, a payload that does not open, a letter that must not go yet;
+                 or for a mailbox, or a relay to the post, that is gone
     unresolved   its deadline came in doubt; the procedure waits for a decision
     late         a mailbox said something else than what the notice ended as
 
@@ -66,6 +67,7 @@ def cases(connection: sa.Connection, configured: Collection[str]) -> list[Case]:
     found = [
         *_doubtful(connection, configured),
         *_held(connection, configured),
+        *_stranded(connection, configured),
         *_unresolved(connection),
         *_late(connection),
     ]
@@ -157,6 +159,18 @@ def _held(connection: sa.Connection, configured: Collection[str]) -> Iterator[Ca
         else:
             why, fix = "the hub or its mailbox died at it again and again", MEND
         yield Case(row=row, kind=HELD, since=row.held_at, why=why, fix=fix)
+
+
+def _stranded(connection: sa.Connection, configured: Collection[str]) -> Iterator[Case]:
+    """Give post jobs whose relay is gone: no deadline would ever end them."""
+    for row in connection.execute(
+        sa.select(notice).where(
+            _open, notice.c.follows.is_not(None), notice.c.state.in_([State.SEALED, State.DEFERRED])
+        )
+    ):
+        if row.mailbox not in configured:
+            why = f"its relay to the post, {row.mailbox}, is not in hub.toml any more"
+            yield Case(row=row, kind=HELD, since=row.due_at, why=why, fix=GONE)
 
 
 def _unresolved(connection: sa.Connection) -> Iterator[Case]:

@@ -1,5 +1,8 @@
 """A hub whose tenant has a relay to the post, and the print service behind it."""
 
+from lxml import etree
+
+from hub import schemas
 from postfach_mailbox_postal.kit import PrintService
 from tests.flow.world import World
 
@@ -25,3 +28,11 @@ def with_relay(world: World) -> PrintService:
     """Give the tenant the relay that hub.toml has; return the print service."""
     world.configure("[tenants.rostock]\n", '[tenants.rostock]\npostal = "print"\n')
     return PrintService(world.folder / "print", world.folder / "printed").set_up()
+
+
+def receipt(world: World, stem: str, outcome: str) -> etree._Element:
+    """Return the receipt of this outcome, which is valid and the only one."""
+    (found,) = (one for one in world.receipts(stem).values() if one.outcome == outcome)
+    root = schemas.parse(found.data)
+    assert schemas.schema("receipt").validate(root), schemas.schema("receipt").error_log
+    return root

@@ -94,7 +94,7 @@ class PostalMailbox:
         if (unfit := _unfit(delivery)) is not None:
             return unfit
         try:
-            with folder.opened(self._root) as places:
+            with folder.opened(self._root, delivery.key, delivery.deadline) as places:
                 if (earlier := folder.earlier(places, delivery.key)) is not None:
                     return earlier
                 answer = self._make(places, delivery)
@@ -158,12 +158,16 @@ def _unfit(delivery: Delivery) -> Refused | None:
         text = "the notice has no postal address"
     elif len(lines) > LINES_MOST:
         text = f"{len(lines)} lines of address; a window shows {LINES_MOST}"
-    elif any(not each.facts.content_type.lower().startswith(PDF) for each in delivery.documents):
+    elif any(_media_type(each) != PDF for each in delivery.documents):
         reason = Reason(code=RefusalCode.TYPE_REFUSED.value, text="only PDF can be printed")
         return Refused(reason=reason)
     else:
         return None
     return Refused(reason=Reason(code=RefusalCode.CONTENT_INVALID.value, text=text))
+
+
+def _media_type(document: DeliveryDocument) -> str:
+    return document.facts.content_type.partition(";")[0].strip().lower()
 
 
 def _copy(into: int, name: str, document: DeliveryDocument) -> Printed:

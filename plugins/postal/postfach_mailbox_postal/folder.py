@@ -10,16 +10,19 @@
     <path>/.handed/<key>.json       the first answer for each letter, kept for good: a letter that
                                     the print service took away is not handed over again
     <path>/.making/                 letters on their way
+    <path>/.locks/                  who makes them
 
 Crash safety: a letter is written aside and synced; then its answer is linked, which decides that it
 is handed over; then it is renamed into `jobs`. Whoever finds the answer without that finishes it.
-All of it is done under one lock, so that two hubs do not make one letter.
+All of it is done under a lock, one for each first digit of the key, so that two hubs do not make
+one letter.
 """
 
 import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -30,8 +33,9 @@ from typing import Any, BinaryIO
 from postfach_mailbox import Deposited, Evidence
 from postfach_mailbox.outcomes import EVIDENCE_MAX
 
-MARKER, LOCK = ".print-service", ".lock"
-JOBS, HANDED, MAKING = "jobs", ".handed", ".making"
+MARKER = ".print-service"
+JOBS, HANDED, MAKING, LOCKS = "jobs", ".handed", ".making", ".locks"
+WAIT = 0.05  # seconds between looks whether a lock is free
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -51,20 +55,36 @@ class Places:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Places]:
-    """Open the folder, alone. Raises OSError where it is away."""
+def opened(path: Path, key: str, deadline: float) -> Iterator[Places]:
+    """Open the folder, alone for this letter. Raises OSError: it is away, or not to be had in time.
+
+    deadline: on CLOCK_BOOTTIME
+    """
     with ExitStack() as stack:
         root = _open(stack, path, os.O_RDONLY | os.O_DIRECTORY)
         os.stat(MARKER, dir_fd=root)
-        lock = _open(stack, LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, root)
-        fcntl.flock(lock, fcntl.LOCK_EX)
         folders = {}
-        for name in (MAKING, HANDED, JOBS):
+        for name in (MAKING, HANDED, JOBS, LOCKS):
             with suppress(FileExistsError):
                 os.mkdir(name, FOLDER_MODE, dir_fd=root)
                 os.fsync(root)
             folders[name] = _open(stack, name, FOLDER, root)
+        _lock(
+            _open(stack, key[0], os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, folders[LOCKS]), deadline
+        )
         yield Places(making=folders[MAKING], handed=folders[HANDED], jobs=folders[JOBS])
+
+
+def _lock(fd: int, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.clock_gettime(time.CLOCK_BOOTTIME) > deadline:
+                raise
+            time.sleep(WAIT)
+        else:
+            return
 
 
 def earlier(places: Places, key: str) -> Deposited | None:

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from postfach_mailbox import (
     Refused,
 )
 from postfach_mailbox.notice import AddressData, AuthorData, CodeData, DocumentData, NoticeData
-from postfach_mailbox_postal import PostalMailbox, cover, ticket
+from postfach_mailbox_postal import PostalMailbox, cover, folder, ticket
 from postfach_mailbox_postal.kit import PrintService
 
 NEVER = time.clock_gettime(time.CLOCK_BOOTTIME) + 86400
@@ -238,3 +239,15 @@ def test_whatever_call_it_dies_or_fails_at_there_is_one_letter(
         again = relay.deposit(delivery())
         assert isinstance(again, Deposited), f"call {at}: {again}"
         assert service.deposited == [KEY], f"call {at}: {answer}"
+
+
+def test_two_at_one_letter_wait_for_each_other_and_no_longer_than_they_may(
+    relay: PostalMailbox, service: PrintService, tmp_path: Path
+) -> None:
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    with folder.opened(tmp_path / "print", KEY, NEVER):
+        answer = relay.deposit(replace(delivery(), deadline=now + 0.2))
+        assert isinstance(answer, Deferred)
+        assert time.clock_gettime(time.CLOCK_BOOTTIME) < now + 5
+    assert service.deposited == []
+    assert isinstance(relay.deposit(delivery()), Deposited)
