@@ -93,7 +93,7 @@ class Leasing:
         if row.follows is None or sent is None or not isinstance(sent.notice, Notice):
             return False
         relays = line.capabilities is not None and line.capabilities.relays
-        if posting.contradicted(tx.connection, [row.follows]):
+        if posting.contradicted(tx.connection, row.follows):
             reason = posting.HELD_BY_LATE
         elif not sent.notice.postal_address:
             reason = posting.HELD_BY_ADDRESS

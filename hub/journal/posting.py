@@ -5,7 +5,6 @@ notice is, with copies of its payload's rows under the same key. It has no deadl
 until the relay has it, or refuses it, or a person ends it. Its receipts are the failed notice's.
 """
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -17,7 +16,6 @@ from hub.model import State
 KEY = "post:"  # before the delivery key and message key of the notice that failed
 FOR_GOOD = timedelta(days=36525)  # a job's deadline: none
 HELD_BY_LATE, HELD_BY_ADDRESS, HELD_BY_RELAY = "late", "address", "relay"
-HOLDS = (HELD_BY_LATE, HELD_BY_ADDRESS, HELD_BY_RELAY)
 NOT_DEPOSITED = "NOT_DEPOSITED"  # trouble of a retrieval that was told of what is not deposited
 
 _COPIED = (
@@ -60,22 +58,22 @@ def of(connection: sa.Connection, notice_id: int) -> Row | None:
     return connection.execute(sa.select(notice).where(notice.c.follows == notice_id)).first()
 
 
-def contradicted(connection: sa.Connection, notice_ids: Collection[int]) -> set[int]:
-    """Return those of these failed notices that a mailbox called deposited since, as it seems.
+def contradicted(connection: sa.Connection, notice_id: int) -> bool:
+    """Whether a mailbox seems to call a failed notice deposited since.
 
     An answer that came too late, or a retrieval, that no person has seen to.
     """
-    answers = sa.select(late.c.notice_id).where(
-        late.c.notice_id.in_(list(notice_ids)),
+    answered = sa.exists().where(
+        late.c.notice_id == notice_id,
         late.c.outcome == "DEPOSITED",
         late.c.closed_at.is_(None),
     )
-    fetched = sa.select(returned.c.notice_id).where(
-        returned.c.notice_id.in_(list(notice_ids)),
+    fetched = sa.exists().where(
+        returned.c.notice_id == notice_id,
         returned.c.trouble == NOT_DEPOSITED,
         returned.c.closed_at.is_(None),
     )
-    return {*connection.scalars(answers), *connection.scalars(fetched)}
+    return bool(connection.scalar(sa.select(sa.or_(answered, fetched))))
 
 
 def end(tx: Transaction, job: Row, now: datetime) -> None:
