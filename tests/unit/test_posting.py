@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub.journal import Journal, attempts, payloads, posting, steps
+from hub.journal import Journal, attempts, payloads, posting, returning, steps
 from hub.journal.tables import notice
 from hub.model import Kind, State
 from hub.parcel import bound_to, kind_of
+from hub.returns import judging
+from postfach_mailbox import Item
 from tests.unit import notices
 from tests.unit.notices import START, TurnedClock
 
@@ -91,3 +93,33 @@ def test_a_job_that_has_ended_is_erased_at_once_and_an_open_one_never(
         posting.end(tx, job, START)
     with journal.read() as connection:
         assert [one.id for one in payloads.erasable(connection, before, 9)] == [job.id]
+
+
+@pytest.mark.parametrize(
+    ("kind", "about", "trouble"),
+    [
+        ("post-result", "notice", returning.UNKNOWN),  # of a plugin that is no relay
+        ("retrieval", "job", returning.UNKNOWN),  # of a relay: nobody fetches a letter there
+        ("reply", "job", returning.UNKNOWN),
+        ("late-failure", "job", returning.UNKNOWN),
+        ("post-result", "job", judging.NOT_POSTED),
+    ],
+)
+def test_what_came_back_about_the_wrong_thing_is_a_case(
+    journal: Journal, failed: int, kind: str, about: str, trouble: str
+) -> None:
+    item = Item.model_validate(
+        {
+            "id": "1",
+            "kind": kind,
+            "at": START,
+            "evidence": [{"name": "a", "media_type": "text/plain", "data": "YQ=="}],
+            "posted": True if kind == "post-result" else None,
+        }
+    )
+    with journal.write() as tx:
+        posting.order(tx, failed, "print", START)
+        job = posting.of(tx.connection, failed)
+        assert job is not None
+        number = failed if about == "notice" else job.id
+        assert judging.trouble(tx, number, item, START) == trouble

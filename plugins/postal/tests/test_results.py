@@ -58,7 +58,7 @@ def test_a_file_of_results_moves_aside_when_all_of_it_is_stored(
         b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]>" + many(1),
         many(1).replace(b"0" * 64, b"../../etc"),
         many(1).decode().encode("utf-16")[:-3],
-        b" " * (ticket.RESULTS_MOST + 1),
+        many(1) + b"\n" * ticket.RESULTS_MOST,
     ],
     ids=range(13),
 )
