@@ -3,7 +3,9 @@
 import hashlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from postfach_mail import Away, Channel, MailConfig, Pattern
 from postfach_mail.message import SUBJECT_MOST, read
+from postfach_mail.source import Waiting
 
 KEY = "5a" * 32
 READ, ANSWER = Pattern("read+{key}@a.example"), Pattern("answer+{key}@a.example")
@@ -191,3 +194,45 @@ def test_html_and_enclosed_messages_are_documents_and_nothing_of_them_is_followe
     ]
     assert b"inner text" in mail.documents[1].data
     assert mail.recipients == (ANSWER.of(KEY),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A server with one message, which says how long that is, and gives what it likes."""
+
+    size: int
+    data: bytes | None
+    aside: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def open(self) -> Iterator["Box"]:
+        yield self
+
+    def waiting(self) -> Iterator[Waiting]:
+        yield Waiting(name="1", size=self.size, at=datetime(2026, 3, 1, tzinfo=UTC))
+
+    def read(self, message: Waiting) -> bytes:
+        assert self.data is not None, f"{message.name} is not to be fetched"
+        return self.data
+
+    def take(self, message: Waiting) -> None:
+        raise AssertionError(message)
+
+    def set_aside(self, message: Waiting, why: str) -> None:
+        self.aside.append(f"{message.name}: {why}")
+
+    def refused(self) -> int:
+        return len(self.aside)
+
+
+@pytest.mark.parametrize(
+    ("size", "data"), [(2000, None), (10, b"To: a@b.example\r\n\r\n" + b"x" * 2000)]
+)
+def test_a_message_that_is_too_long_is_not_fetched_nor_read_where_the_server_lies(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, size: int, data: bytes | None
+) -> None:
+    channel = Channel(MailConfig(folder=folder, max_size=1024), retrieval=READ, reply=ANSWER)
+    box = Box(size=size, data=data)
+    monkeypatch.setattr(channel, "_source", box)
+    assert channel.collect().items == ()
+    assert box.aside == ["1: it is longer than 1024 bytes"]

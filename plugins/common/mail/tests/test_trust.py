@@ -37,9 +37,11 @@ def test_our_own_server_found_it_signed(results: list[str]) -> None:
         ["mx.a.example; dkim=pass header.d=id.bund.example.evil"],
         ["mx.a.example; dkim=pass header.d=b.example; spf=pass header.d=id.bund.example"],
         ["mx.a.example; dkim=fail (dkim=pass header.d=id.bund.example)"],
+        ["mx.a.example; dkim=pass ( header.d=id.bund.example ) header.d=b.example"],
+        ["mx.a.example; dkim=pass ( (x) header.d=id.bund.example ) header.d=b.example"],
         ["evil mx.a.example; dkim=pass header.d=id.bund.example"],
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_anything_else_is_not_its_word(results: list[str]) -> None:
     assert not TRUST.holds(results)
