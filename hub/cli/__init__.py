@@ -14,6 +14,7 @@ from hub.cli.checking import config, doctor
 from hub.cli.deciding import close, pause, release, resume, retry, settle
 from hub.cli.notices import list_notices, status
 from hub.cli.plugins import plugin
+from hub.cli.proofs import evidence
 from hub.cli.receipts import receipt
 from hub.cli.running import init, run, submit
 from hub.errors import ConfigError, HubError
@@ -36,7 +37,7 @@ def hub(context: click.Context, file: Path | None) -> None:
 
 LOOKING = (status, list_notices)
 DECIDING = (retry, release, settle, close, pause, resume)
-for command in (init, config, doctor, run, submit, *LOOKING, *DECIDING, receipt, plugin):
+for command in (init, config, doctor, run, submit, *LOOKING, *DECIDING, receipt, evidence, plugin):
     hub.add_command(command)
 
 
