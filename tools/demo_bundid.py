@@ -19,15 +19,18 @@ ANNA = "40000000-0000-4000-8000-000000000004"
 DELETED = "90000000-0000-4000-8000-000000000009"
 APPLICATION = "0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e05"
 TRIES = 3  # attempts before the service comes back: one prepares, the others fail
-MAILBOXES = """\
+DIRECT = """\
 [mailboxes.bundid]
 plugin = "bundid"                 # the citizens' mailboxes, straight to the service
+collect = "1s"
 [mailboxes.bundid.config]
 transport = "direct"
 url = "{service}"
 certificate_file = "bundid/certificates/authority.p12"
 password_file = "bundid/certificates/authority.password"
 ca_file = "bundid/certificates/ca.pem"
+"""
+BRIDGED = """\
 
 [mailboxes.bridged]
 plugin = "bundid"                 # the same, through FIT-Connect and its bridge
@@ -64,7 +67,7 @@ def run(folder: Path) -> bool:
     with ExitStack() as stack:
         federal = Sandbox.started(MODULE, folder / "bundid", ("--port", "--fitconnect"))
         stack.callback(lambda: federal.end())  # noqa: PLW0108  # another one by then
-        tables = MAILBOXES.format(service=federal.urls[0], fitconnect=federal.urls[1])
+        tables = DIRECT.format(service=federal.urls[0]) + BRIDGED.format(fitconnect=federal.urls[1])
         configure(folder, ("bundid", "bridged"), tables)
         print(f"\n  sandbox of the service         {federal.urls[0]}/")
         print(f"  sandbox of FIT-Connect         {federal.urls[1]}/")

@@ -7,27 +7,20 @@ letter was given to the post.
 
 import hashlib
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from lxml import etree
 
 from postfach_mailbox_postal.kit import PrintService
-from tools.demo_bundid import ANNA, DELETED, MODULE
+from tools.demo_bundid import ANNA, DELETED, DIRECT, MODULE
 from tools.demo_hub import Running, configure, made, shown
 from tools.demo_papers import Letter, letter
 from tools.demo_sandbox import Sandbox
 from tools.demo_story import Story, by_hub, by_xmlsec1, look_at
 
 LINES = ("Frau", "Erika Musterfrau", "Amselweg 1", "18055 Rostock")
-MAILBOXES = """\
-[mailboxes.bundid]
-plugin = "bundid"
-[mailboxes.bundid.config]
-transport = "direct"
-url = "{service}"
-certificate_file = "bundid/certificates/authority.p12"
-password_file = "bundid/certificates/authority.password"
-ca_file = "bundid/certificates/ca.pem"
+RELAY = """\
 
 [mailboxes.print]
 plugin = "postal"                 # the relay to the post: what fails goes there
@@ -51,13 +44,13 @@ def run(folder: Path) -> bool:
     print(
         f"A deleted account, and the post, for real over TLS, in {shown(folder)}/ (some seconds)."
     )
-    permit, other = (_with_address(each) for each in papers_of())
+    permit, other = (replace(each, lines=LINES) for each in papers_of())
     papers = made(folder, (permit, other))
     service = PrintService(folder / "print-service", folder / "printed").set_up()
     with ExitStack() as stack:
         federal = Sandbox.started(MODULE, folder / "bundid")
         stack.callback(federal.end)
-        configure(folder, ["bundid"], MAILBOXES.format(service=federal.urls[0]))
+        configure(folder, ["bundid"], DIRECT.format(service=federal.urls[0]) + RELAY)
         _name_the_relay(folder / "hub.toml")
         print(f"\n  sandbox of the service         {federal.urls[0]}/")
         running = stack.enter_context(Running.started(folder))
@@ -76,18 +69,6 @@ def run(folder: Path) -> bool:
         code = running.stop()
         print(f"\n  SIGTERM: the hub ended with exit code {code}")
         return all([code == 0, check(story, permit, service)])
-
-
-def _with_address(plain: Letter) -> Letter:
-    return Letter(
-        title=plain.title,
-        scheme=plain.scheme,
-        account=plain.account,
-        case_reference=plain.case_reference,
-        subject=plain.subject,
-        papers=plain.papers,
-        lines=LINES,
-    )
 
 
 def _name_the_relay(config: Path) -> None:

@@ -9,24 +9,15 @@ from pathlib import Path
 
 from lxml import etree
 
-from tools.demo_bundid import ANNA, MODULE
+from tools.demo_bundid import ANNA, DIRECT, MODULE
 from tools.demo_hub import PLACE, Running, configure, made, shown
 from tools.demo_papers import Letter, letter
 from tools.demo_sandbox import Sandbox
 from tools.demo_story import XML, Story, by_hub, by_xmlsec1, look_at
 
-MAILBOX = """\
-[mailboxes.bundid]
-plugin = "bundid"
-collect = "1s"
-[mailboxes.bundid.config]
-transport = "direct"
-url = "{service}"
-certificate_file = "bundid/certificates/authority.p12"
-password_file = "bundid/certificates/authority.password"
-ca_file = "bundid/certificates/ca.pem"
-retrieval_address = "gelesen+{{key}}@rathaus.example"
-reply_address = "antwort+{{key}}@rathaus.example"
+MAIL = """\
+retrieval_address = "gelesen+{key}@rathaus.example"
+reply_address = "antwort+{key}@rathaus.example"
 [mailboxes.bundid.config.mail]
 folder = "mail"                   # or an IMAP server: see the mailbox's README
 """
@@ -45,7 +36,7 @@ def run(folder: Path) -> bool:
     with ExitStack() as stack:
         federal = Sandbox.started(MODULE, folder / "bundid", more=("--mail", str(folder / "mail")))
         stack.callback(federal.end)
-        configure(folder, ["bundid"], MAILBOX.format(service=federal.urls[0]))
+        configure(folder, ["bundid"], DIRECT.format(service=federal.urls[0]) + MAIL)
         print(f"\n  sandbox of the service         {federal.urls[0]}/")
         running = stack.enter_context(Running.started(folder))
         print(f"  hub run --announce             process {running.pid}")
