@@ -15,6 +15,7 @@ import pytest
 from tests.faults.aftermath import aftermath
 from tests.faults.sweep import Scene
 from tests.flow.papers import drop, status_drop
+from tests.flow.posting import LINES, with_post
 from tests.flow.world import World, statuses, until
 
 Shared = Callable[[str], Path]
@@ -75,6 +76,33 @@ def test_killed_on_the_way_to_the_post_there_is_one_letter(
 ) -> None:
     said = sweep(Scene.make(tmp_path, post=True), shared, "--max-points", points)
     assert struck(said) >= struck_least
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("notices", "kills"), [(40, 6), pytest.param(300, 50, marks=long)], ids=["some", "all"]
+)
+def test_killed_at_random_while_notices_go_to_the_post_each_is_one_letter(
+    world: World, notices: int, kills: int
+) -> None:
+    dice, service = random.Random(1), with_post(world)
+    drops = [drop(stem=f"n{number:04d}", account="carla", lines=LINES) for number in range(notices)]
+    for turn in range(kills):
+        world.put(*drops[turn::kills])
+        with world.service() as hub, suppress(subprocess.TimeoutExpired):
+            hub.wait_for("accepted ")
+            hub.process.wait(dice.uniform(0.0, 0.4))
+        for key in service.deposited[turn::3]:  # the print service works meanwhile
+            service.tell(key, "posted")
+    assert aftermath(world, notices) == []
+    held = world.rows("SELECT message_id, held_reason FROM notice WHERE state = 'HELD'")
+    assert {row["held_reason"] for row in held} <= {"crashes"}  # by chance killed three times at it
+    for row in held:
+        world.hub("release", row["message_id"])
+    assert aftermath(world, notices) == []
+    assert len(service.deposited) == len(set(service.deposited)) == notices
+    posted = world.rows("SELECT count(*) AS n FROM receipt WHERE outcome = 'POSTED'")
+    assert posted[0]["n"] == notices
 
 
 @long
