@@ -12,7 +12,8 @@ what it announces is bounded, and what it sends is bounded by that.
     working     the item under work
     fetching    a document, out of a pipe into the vault
     storing     the commit
-    retrieval   the receipt that a notice was fetched
+    judging     whether a person must look at it first
+    amendments  receipts: it was fetched; what became of a letter
     handing     files in `out/`
 """
 

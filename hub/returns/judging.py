@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from hub.journal import Transaction, attempts, posting, returning
-from hub.model import Kind
+from hub.model import Kind, State
 from postfach_mailbox import Item
 
 NO_REPLY, LATE_FAILURE, NOT_POSTED = "REPLY_MISSING", "LATE_FAILURE", "NOT_POSTED"
@@ -21,7 +21,8 @@ def trouble(tx: Transaction, notice_id: int | None, item: Item, now: datetime) -
             return returning.UNKNOWN
         case "post-result":  # true of a letter that may be there, whether or not that is confirmed
             tries = attempts.history(tx.connection, [row.id]).get(row.id, [])
-            return None if attempts.deposits(tries) else NOT_POSTED
+            sent = bool(attempts.deposits(tries)) and state != State.FAILED
+            return None if sent else NOT_POSTED
         case _ if row.follows is not None:
             return returning.UNKNOWN
         case "reply" | "retrieval" if row.kind == Kind.STATUS:

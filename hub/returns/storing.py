@@ -21,7 +21,7 @@ from hub.journal.returning import NewFile, NewItem
 from hub.model import MailboxAddress
 from hub.receipt import MailboxEvidence
 from hub.receipt.reply import Reply, ReplyFile, render_reply
-from hub.returns import judging, retrieval
+from hub.returns import amendments, judging
 from hub.segment import Extent
 from hub.telemetry import logger
 from hub.vault import Vault
@@ -154,9 +154,9 @@ class Storing:
         if notice_id is None or trouble is not None:
             return []
         if item.kind == "post-result":
-            return retrieval.posted(tx, self.issuer, notice_id, item, now)
+            return amendments.posted(tx, self.issuer, notice_id, item, now)
         if item.kind == "retrieval":
-            return retrieval.confirm(tx, self.issuer, notice_id, item, now)
+            return amendments.retrieved(tx, self.issuer, notice_id, item, now)
         return []
 
     def _whose(self, tx: Transaction, mailbox: str, item: Item) -> tuple[int | None, str | None]:

@@ -195,4 +195,8 @@ def test_what_is_not_printed_is_told(world: World) -> None:
     world.once()
     assert world.outcomes(made.stem) == ["FAILED", "UNDELIVERABLE"]
     assert service.deposited == []
+    service.tell(delivery_key(made.message_id), "posted")  # which it cannot have been
+    world.once()
+    assert world.outcomes(made.stem) == ["FAILED", "UNDELIVERABLE"]
+    assert [row["trouble"] for row in world.rows("SELECT trouble FROM returned")] == ["NOT_POSTED"]
     assert unbalanced(world, 1) == []

@@ -1,7 +1,8 @@
-"""The first retrieval of a deposited notice: one receipt, in the commit of the item that tells it.
+"""Receipts that amend a final one: in the commit of the item that tells of it.
 
-What comes later, or from another device, changes nothing: the first one counts (section 41 VwVfG
-speaks of the retrieval). One of a notice that no mailbox has confirmed is a case, see `storing`.
+The first retrieval of a deposited notice: what comes later, or from another device, changes nothing
+(section 41 VwVfG speaks of the retrieval). What became of a letter that followed a failed notice.
+What contradicts the final receipt is a case instead, see `judging`.
 """
 
 from datetime import datetime
@@ -14,7 +15,7 @@ from hub.receipt import MailboxEvidence, Outcome
 from postfach_mailbox import Item
 
 
-def confirm(
+def retrieved(
     tx: Transaction, issuer: Issuer, notice_id: int, item: Item, now: datetime
 ) -> list[Handout]:
     """Issue `retrieved` where there is none yet; return the files it is to become.
