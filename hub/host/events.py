@@ -42,9 +42,9 @@ class Fault(StrEnum):
     MEMORY = "MEMORY"  # it and what it started took more than they may
 
 
-# Seconds before a child that is gone is started again. One that took more than it may, or speaks
-# no protocol, is no accident: another start soon would only take time from the others.
-RESTARTS = (0.5, 2.0, 5.0, 15.0, 60.0)
+# Seconds before a child that is gone is started again. One that dies again, took more than it may
+# or speaks no protocol is no accident: another start soon would only take time from the others.
+RESTARTS = (0.5, 15.0, 60.0)
 RESTARTS_OF_WILD = (15.0, 60.0)
 
 
