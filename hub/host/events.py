@@ -44,7 +44,7 @@ class Fault(StrEnum):
 
 # Seconds before a child that is gone is started again. One that dies again, took more than it may
 # or speaks no protocol is no accident: another start soon would only take time from the others.
-RESTARTS = (0.5, 15.0, 60.0)
+RESTARTS = (0.5, 15.0, 15.0, 15.0, 60.0)
 RESTARTS_OF_WILD = (15.0, 60.0)
 
 

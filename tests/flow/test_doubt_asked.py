@@ -140,12 +140,15 @@ def test_a_paused_mailbox_s_drops_are_taken_and_wait(moody: Moody) -> None:
     assert world.outcomes("one") == ["ACCEPTED", "DEPOSITED"]
 
 
+@pytest.mark.timeout(180)  # it dies several times, and stays away for 15 s after each but the first
 def test_a_notice_that_kills_its_mailbox_is_held_and_the_others_go_on(moody: Moody) -> None:
     world, one = moody("die", {"repeat": "IDEMPOTENT"}), notice()
     world.put(one)
     with world.service() as hub:
         hub.wait_for("receipt rostock/bauamt/out/one.01.accepted.xml")
-        until(lambda: "HELD" in world.hub("list", "--cases").stdout, "the end of its crashes", 60.0)
+        until(
+            lambda: "HELD" in world.hub("list", "--cases").stdout, "the end of its crashes", 120.0
+        )
         feel(world, "good")
         other = notice("other")
         world.put(other)
