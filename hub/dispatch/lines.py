@@ -122,7 +122,7 @@ class Line:
         )
 
     def died(self, fault: Fault | None = None) -> bool:
-        """Note that the child is gone; it starts again, later each time.
+        """Note that the child is gone; it starts again, the later the more often it died.
 
         Returns whether it has died so often that its circuit is to open.
         """

@@ -1,4 +1,4 @@
-"""What the tests of mailboxes' children share."""
+"""What the tests of mailboxes' children share, and those of the journal."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from hub.host import Started
+from hub.journal import Journal
 from hub.mailboxes import Installed
 from tests import foreign
 from tests.foreign.box import ODD, Box, Make
+from tests.unit import notices
+from tests.unit.notices import TurnedClock
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +41,17 @@ def box(make: Make) -> Box:
     made = make(note="hello")
     assert isinstance(made.start(), Started)
     return made
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    """Give a clock that a test turns."""
+    return TurnedClock()
+
+
+@pytest.fixture
+def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
+    """Give a journal by that clock, closed at the end."""
+    made = notices.journal(tmp_path, clock)
+    yield made
+    made.close()

@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,18 +21,6 @@ from tests.unit import notices
 from tests.unit.notices import START, TurnedClock
 
 TERM = Term(worker="w1", boot_id="boot-1", end=1060.0, call_end=1030.0, call=timedelta(seconds=30))
-
-
-@pytest.fixture
-def clock() -> TurnedClock:
-    return TurnedClock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
-    made = notices.journal(tmp_path, clock)
-    yield made
-    made.close()
 
 
 def row(journal: Journal, number: int) -> Row:

@@ -1,8 +1,5 @@
 """Post jobs in the journal: one for a notice that failed, with what it needs, and no other."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -13,19 +10,7 @@ from hub.parcel import bound_to, kind_of
 from hub.returns import judging
 from postfach_mailbox import Item
 from tests.unit import notices
-from tests.unit.notices import START, TurnedClock
-
-
-@pytest.fixture
-def clock() -> TurnedClock:
-    return TurnedClock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
-    made = notices.journal(tmp_path, clock)
-    yield made
-    made.close()
+from tests.unit.notices import START
 
 
 @pytest.fixture

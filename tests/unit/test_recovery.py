@@ -1,10 +1,7 @@
 """Leases that are over, deadlines, and what three crashes do."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
 from hub.journal import Journal, attempts, circuits, recovery, steps
@@ -13,18 +10,6 @@ from hub.journal.tables import notice
 from hub.model import State
 from tests.unit import notices
 from tests.unit.notices import START, TurnedClock
-
-
-@pytest.fixture
-def clock() -> TurnedClock:
-    return TurnedClock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
-    made = notices.journal(tmp_path, clock)
-    yield made
-    made.close()
 
 
 def start(journal: Journal, number: int, *, suspect: bool = False) -> None:
