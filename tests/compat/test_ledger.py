@@ -39,6 +39,11 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
+def deposits(file: Path) -> list[dict[str, Any]]:
+    """Return the lines of what it took; a collection that comes in between writes its own."""
+    return [line for line in lines(file) if "digests" in line]
+
+
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment.make(tmp_path_factory.mktemp("ledger"), LEDGER)
@@ -155,7 +160,7 @@ def test_a_hub_deposits_in_it_at_once_and_by_asking_later(
         hub.wait_for(f"final {slow.message_id} DEPOSITED")
         assert hub.stop() == 0
     assert unbalanced(world, 2) == []
-    assert len(lines(file)) == 2
+    assert len(deposits(file)) == 2
     rows = world.rows(
         "SELECT operation, outcome FROM attempt JOIN notice ON notice.id = attempt.notice_id"
         " WHERE message_id = ? AND operation != 'prepare' ORDER BY n",
@@ -199,7 +204,7 @@ def test_an_upgrade_while_a_notice_waits_sends_the_bytes_that_the_old_version_pr
         hub.wait_for(f"final {after.message_id} DEPOSITED")
         assert hub.stop() == 0
     assert unbalanced(world, 2) == []
-    made = {line["key"]: line["prepared"] for line in lines(file)}
+    made = {line["key"]: line["prepared"] for line in deposits(file)}
     keys = {row["message_id"]: row["delivery_key"] for row in world.rows("SELECT * FROM notice")}
     new = "bmV3LS0tLS"  # base64 of `new-----`, as far as whole characters go
     assert not made[keys[before.message_id]].startswith(new)
