@@ -15,6 +15,7 @@ from hub.journal import Journal
 from hub.journal.proof import Log
 
 MOST = 100  # findings that are told one by one
+TAKEN = "receipt.taken"
 TOLD = 50_000  # commits between two words of progress
 _NAMED = re.compile(rb"<LogEntry[^>]*>([0-9a-f]{64})</LogEntry>")
 
@@ -106,8 +107,10 @@ def _missing(log: Log, made: Proof) -> None:
 
 
 def _receipt_of(data: bytes) -> str | None:
+    """Return the receipt that an entry was made with; one that was fetched only tells of it."""
     try:
-        found = json.loads(data)["subject"].get("receipt")
+        entry = json.loads(data)
+        found = None if entry["kind"] == TAKEN else entry["subject"].get("receipt")
     except (ValueError, LookupError, TypeError, AttributeError):  # check_chain tells of it
         return None
     return found if isinstance(found, str) else None

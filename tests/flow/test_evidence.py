@@ -116,6 +116,15 @@ def test_what_was_changed_is_found(copy: World, statements: list[str], said: str
     assert "does not hold" in ended.stderr
 
 
+def test_a_receipt_that_was_fetched_still_stands_where_it_was_made(copy: World) -> None:
+    (copy.procedure / "out" / next(iter(copy.receipts("one0")))).unlink()
+    copy.hub("receipt", "confirm", "rostock/bauamt")
+    assert copy.rows("SELECT * FROM entry WHERE kind = 'receipt.taken'")
+    said = json.loads(copy.hub("evidence", "verify", "--json").stdout)
+    assert (said["wrong"], said["findings"]) == (0, [])
+    assert said["receipts"] == copy.rows("SELECT count(*) AS n FROM receipt")[0]["n"]
+
+
 def test_a_log_that_was_cut_shows_against_a_head_that_was_kept(copy: World) -> None:
     head, number = head_of(copy), head_of(copy).partition(":")[0]
     change(copy, *CUT)
