@@ -63,6 +63,7 @@ class Acknowledgements:
     def __init__(self, journal: Journal, spools: Spools, clock: Clock) -> None:
         """Serve these spools."""
         self._journal, self._spools, self._clock = journal, spools, clock
+        self._gone_for = GONE_FOR / clock.speed
         self._there: dict[Key, set[int]] = {}  # what the last scan saw
         self._missing: dict[Key, dict[int, float]] = {}  # since when on clock.elapsed()
 
@@ -115,7 +116,7 @@ class Acknowledgements:
         now = self._clock.elapsed()
         since = self._missing.get(key, {})
         since = {number: since.get(number, now) for number in gone}
-        fetched = [number for number, start in since.items() if now - start >= GONE_FOR]
+        fetched = [number for number, start in since.items() if now - start >= self._gone_for]
         if fetched:
             with self._journal.write() as tx:
                 _confirm(tx, fetched, self._clock.now())

@@ -51,3 +51,37 @@ def deadline(
     """Return when trying ends: `give_up` after acceptance, or earlier if the notice says so."""
     end = accepted_at + give_up
     return end if obsolete_after is None else min(end, obsolete_after)
+
+
+def moved_due(
+    due_at: datetime,
+    step: timedelta,
+    latest: datetime,
+    not_before: datetime | None,
+) -> datetime:
+    """Return when a notice is due after the wall clock was set: no later than without that.
+
+    step: how far it was set, below zero: back; ahead changes nothing, a wait only ends sooner
+    latest: its longest wait, counted from now
+    not_before: what its procedure asks for; it stands
+    """
+    if step >= timedelta(0):
+        return due_at
+    moved = min(due_at + step, latest)
+    return moved if not_before is None else max(moved, min(not_before, due_at))
+
+
+def moved_deadline(
+    deadline: datetime, step: timedelta, latest: datetime, obsolete_after: datetime | None
+) -> datetime:
+    """Return when trying ends after the wall clock was set: never sooner than without that.
+
+    step: how far it was set; below zero: back
+    latest: the whole time until giving up, counted from now
+    obsolete_after: what the procedure asks for; trying never goes on after it
+    """
+    if step > timedelta(0):
+        moved = max(deadline, min(deadline + step, latest))
+    else:
+        moved = min(deadline, latest)
+    return moved if obsolete_after is None else min(moved, obsolete_after)

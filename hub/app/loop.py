@@ -123,7 +123,7 @@ class Loop:
         due = parts.outbound.marks_due()
         if due is not None and now >= due:
             parts.outbound.flush()
-        if now - self._kept_house >= HOUSEKEEPING:
+        if now - self._kept_house >= HOUSEKEEPING / parts.clock.speed:
             self._kept_house = now
             self._keep_house()
 

@@ -118,7 +118,7 @@ class Line:
             boot_id=boot_id,
             end=now + self.call_timeout + MARGIN,
             call_end=now + self.call_timeout,
-            call=timedelta(seconds=self.call_timeout),
+            call=timedelta(seconds=self.call_timeout) * self.clock.speed,
         )
 
     def died(self, fault: Fault | None = None) -> bool:

@@ -2,8 +2,8 @@
 
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from hub import consequence, handover, issuing, mailboxes, parcel, reasons, retry, transition
 from hub.clock import Clock, on_the_wall
@@ -25,6 +25,7 @@ from hub.journal import (
     payloads,
     recovery,
     steps,
+    timekeeping,
 )
 from hub.journal.handouts import Handout
 from hub.model import State
@@ -38,6 +39,13 @@ from postfach_mailbox.frames import Operation
 LIMIT = 200  # notices looked at in one go
 
 
+@dataclass(slots=True, kw_only=True)  # found anew at each look
+class Wall:
+    """How many seconds the wall clock stood ahead of the clock that no one sets; None: unseen."""
+
+    ahead: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tending:
     """Looks after what nobody works on, by the journal. For one worker."""
@@ -47,6 +55,7 @@ class Tending:
     vault: Vault
     issuer: Issuer
     clock: Clock
+    wall: Wall = field(default_factory=Wall)
 
     def follow(self, lines: Mapping[str, Line]) -> None:
         """Take it over that another worker, which may be gone by now, opened a circuit."""
@@ -121,9 +130,26 @@ class Tending:
         again = retry.due(now, line.waits, row.failures + 1, random.random())  # noqa: S311  # spreads
         return state, transition.not_in_the_air(again, state, line.policy, call_ends)
 
+    def _now(self) -> datetime:
+        """Return the wall clock's time; if it was set, what counts by it is moved before."""
+        found = timekeeping.read(self.clock)
+        if found is None or self.clock.speed != 1:
+            return self.clock.now()
+        if self.wall.ahead is None or abs(found.ahead - self.wall.ahead) >= timekeeping.LEAST:
+            with self.journal.write() as tx:
+                step = timekeeping.follow(tx, found, self._rules())
+            if abs(step) >= timekeeping.TOLD:
+                logger().error("the wall clock was set", seconds=round(step))
+            self.wall.ahead = found.ahead
+        return found.now
+
+    def _rules(self) -> dict[str, tuple[timedelta, timedelta]]:
+        rules = {name: self.config.retry_of(name) for name in self.config.mailboxes}
+        return {name: (max(rule.wait), rule.give_up) for name, rule in rules.items()}
+
     def expire(self) -> tuple[list[Handout], list[tuple[str, Outcome]]]:
         """End what passed its deadline: `failed`, in doubt `unresolved`. Raises SealUnavailable."""
-        now = self.clock.now()
+        now = self._now()
         with self.journal.read() as connection:
             if not recovery.overdue(connection, now, 1, self.config.mailboxes):
                 return [], []

@@ -10,10 +10,11 @@ from hub.clock import Clock
 from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
 from hub.durable import Disk
-from hub.journal import Journal, questions
+from hub.journal import Journal, questions, timekeeping
 from hub.vault import Damaged, Vault, load_master_key
 
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # no hub ran before: a clock that says so is wrong
+RECENTLY = timedelta(days=1)
 AHEAD = timedelta(minutes=1)  # so far the clock may lie behind the journal
 CERTIFICATE_DAYS = 30
 SPACE = 1024**3  # bytes
@@ -22,18 +23,25 @@ INODES = 10_000
 
 def look_at_clock(clock: Clock, journal: Journal | None) -> Iterator[Finding]:
     """Look whether the wall clock can be right."""
-    now, last = clock.now(), None
+    now, last, was_set = clock.now(), None, None
     if journal is not None:
         with journal.read() as connection:
             last = questions.last_commit(connection)
+            was_set = timekeeping.last_set(connection, now - RECENTLY)
     why = "Receipts name times that count in law, and notices are due by this clock."
     fix = "Set the clock, and keep it set: NTP"
-    if now < EARLIEST:
+    if clock.mark:
+        what = f"it is a test's, and runs {clock.speed} times as fast"
+        yield wrong("clock", what, why=why, fix="Use it for no real notice")
+    elif now < EARLIEST:
         what = f"it is {now:%Y-%m-%d} by the machine's clock"
         yield wrong("clock", what, why=why, fix=fix)
     elif last is not None and now < last - AHEAD:
         what = f"it is {_moment(now)}, but the journal was written to at {_moment(last)}"
         yield wrong("clock", what, why=why, fix=fix)
+    elif was_set is not None:
+        what = f"it was set while the hub worked, to {_moment(was_set)}"
+        yield wrong("clock", what, why=why, fix=f"{fix}. Said for a day")
     else:
         yield fine("clock", f"{_moment(now)}, boot {clock.boot_id}")
 

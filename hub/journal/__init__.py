@@ -15,6 +15,8 @@ or not at all. The modules beside this one hold the statements, by what they are
     handouts    receipts: their bytes, where they were written, when they were fetched
     payloads    where a notice's ciphertext lies; erasing
     workers     who works here
+    timekeeping what moves when the wall clock was set
+    marking     whether a database is a test's, whose clock runs faster
     observers   how far each observer of the evidence log is
     questions   what `hub status`, `hub list` and `hub doctor` read
 
@@ -33,7 +35,7 @@ import sqlalchemy as sa
 from hub import evidence
 from hub.clock import Clock
 from hub.errors import JournalInvalid, StorageFailed
-from hub.journal import database
+from hub.journal import database, marking
 from hub.journal.tables import Row, chain, entry, meta, worker
 
 __all__ = ["Journal", "Row", "Transaction", "open_journal"]
@@ -180,4 +182,10 @@ def open_journal(path: Path, clock: Clock, *, create: bool = False) -> Journal:
 
     Raises JournalInvalid, CannotCreate, StorageFailed.
     """
-    return Journal(database.connect(path, create=create), path, clock)
+    engine = database.connect(path, create=create)
+    try:
+        marking.check(engine, path, clock)
+        return Journal(engine, path, clock)
+    except BaseException:
+        engine.dispose()
+        raise

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hub.clock import SystemClock, system_clock
+from hub.clock import Clock as HubClock
+from hub.clock import system_clock
 from hub.host import Answer, Event, Host, Limits
 from hub.mailboxes import Account, Installed
 from postfach_mailbox import cipher, frames
@@ -28,8 +29,10 @@ class Clock:
     """The machine's clock, which a test can put forward."""
 
     boot_id: str = "test"
+    speed: int = 1
+    mark: str = ""
     forward: float = 0.0
-    real: SystemClock = field(default_factory=system_clock)
+    real: HubClock = field(default_factory=system_clock)
 
     def now(self) -> datetime:
         return self.real.now()
@@ -94,7 +97,7 @@ class Box:
         return event.outcome
 
 
-def wait(host: Host, clock: SystemClock | Clock) -> list[Event]:
+def wait(host: Host, clock: HubClock) -> list[Event]:
     """Wait for events as the hub's loop does."""
     while not (found := host.events()):
         fd = host.fileno()

@@ -19,6 +19,8 @@ class TurnedClock:
     """A clock that stands until it is turned."""
 
     boot_id: str = "boot-1"
+    speed: int = 1
+    mark: str = ""
     time: datetime = START
     seconds: float = 1000.0
     made: list[str] = field(default_factory=list)

@@ -16,6 +16,8 @@ class TurnedClock:
     """A clock that stands still until it is turned."""
 
     boot_id = "boot"
+    speed = 1
+    mark = ""
 
     def __init__(self) -> None:
         self.passed = timedelta(0)

@@ -12,7 +12,7 @@ from hub import app, starter, telemetry
 from hub.app import loop
 from hub.app.parts import Parts
 from hub.app.wake import Wake
-from hub.clock import SystemClock, system_clock
+from hub.clock import Clock, system_clock
 from hub.config import Config, load
 from hub.host import Host, Started, StartFailed, StartFault
 from hub.journal import circuits, questions, workers
@@ -34,16 +34,16 @@ class Starting(Process):
 
 
 @pytest.fixture
-def clock() -> SystemClock:
+def clock() -> Clock:
     return system_clock()
 
 
 @pytest.fixture
-def file(tmp_path: Path, clock: SystemClock) -> Path:
+def file(tmp_path: Path, clock: Clock) -> Path:
     return starter.init(tmp_path / "h", clock.now()).config
 
 
-def once(config: Config, clock: SystemClock, worker: str, *stems: str) -> list[str]:
+def once(config: Config, clock: Clock, worker: str, *stems: str) -> list[str]:
     """Hand in, run once, and return the states of all notices."""
     wake = Wake()
     with app.worker(config, clock, worker) as parts:
@@ -63,7 +63,7 @@ def break_down(parts: Parts, name: str) -> None:
 
 @pytest.mark.slow
 def test_a_single_run_waits_for_the_first_look_at_a_mailbox_that_was_out_of_order(
-    file: Path, clock: SystemClock, monkeypatch: pytest.MonkeyPatch
+    file: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load(file, {})
     assert once(config, clock, "w1") == []  # its mailboxes have told what they can do
@@ -144,7 +144,7 @@ def said(log: io.StringIO) -> list[str]:
 
 @pytest.mark.slow
 def test_a_run_that_ended_and_left_claims_is_not_called_dead(
-    file: Path, clock: SystemClock, log: io.StringIO
+    file: Path, clock: Clock, log: io.StringIO
 ) -> None:
     file.write_text(file.read_text("utf-8") + CHECK.replace("clamd", "none"), "utf-8")
     config = load(file, {})
@@ -156,7 +156,7 @@ def test_a_run_that_ended_and_left_claims_is_not_called_dead(
 
 @pytest.mark.slow
 def test_a_worker_that_did_not_end_is_called_dead_once(
-    file: Path, clock: SystemClock, log: io.StringIO
+    file: Path, clock: Clock, log: io.StringIO
 ) -> None:
     config = load(file, {})
     with app.worker(config, clock, "w1") as parts, parts.journal.write() as tx:

@@ -42,6 +42,8 @@ class Elapsed:
     """The machine's clock, moved ahead at will."""
 
     boot_id = "test"
+    speed = 1
+    mark = ""
 
     def __init__(self) -> None:
         self.ahead = 0.0
