@@ -1,5 +1,5 @@
 """What the fault tests share with the end-to-end tests."""
 
-from tests.flow.conftest import world
+from tests.flow.conftest import moody, with_moody, world
 
-__all__ = ["world"]
+__all__ = ["moody", "with_moody", "world"]

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.faults.aftermath import aftermath
 from tests.faults.sweep import Scene
 from tests.flow.papers import drop, status_drop
 from tests.flow.posting import LINES, with_post
-from tests.flow.world import World, statuses, until
+from tests.flow.world import World, statuses
 
 Shared = Callable[[str], Path]
 
@@ -140,30 +140,6 @@ def test_killed_at_random_while_notices_pass_each_is_deposited_once(
                 if turn % 4:  # else while its first calls are in the air
                     hub.process.wait(dice.uniform(0.0, AMID))
     assert world.rows(CUT)
-    assert aftermath(world, notices) == []
-    assert len(world.letters()) == notices
-
-
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize(
-    ("notices", "kills"), [(60, 6), pytest.param(500, 50, marks=long)], ids=["some", "all"]
-)
-def test_two_hubs_on_one_spool_one_killed_every_second_deposit_each_notice_once(
-    world: World, notices: int, kills: int
-) -> None:
-    put = put_in_turn(world, notices, kills)
-    with ExitStack() as stay:
-        hubs = [stay.enter_context(world.service()) for _ in range(2)]
-        for turn in range(kills):
-            put()
-            with suppress(subprocess.TimeoutExpired):
-                hubs[turn % 2].process.wait(1.0)
-            hubs[turn % 2].kill()
-            hubs[turn % 2] = stay.enter_context(world.service())
-        until(lambda: len(world.letters()) == notices, "all letters")
-        # the youngest may still be importing, where SIGTERM ends it as any process
-        until(lambda: all(hub.children() for hub in hubs), "both hubs at work")
-        assert [hub.stop() for hub in hubs] == [0, 0]
     assert aftermath(world, notices) == []
     assert len(world.letters()) == notices
 

@@ -3,9 +3,12 @@
 `mood` in its folder says how deposits end; `calls` gets a line for each, `stored` for each that is
 kept, `asked` for each question, `sent` the bytes that were prepared for it. A mood that begins with
 `once-` turns to `good` when it has been acted out. A question is answered by what is stored.
-`slow-to-say` is good, and takes its time to say so.
+`slow-to-say` is good, and takes its time to say so; `slow` takes its time to deposit; `gate` waits
+for another mood, as one that is frozen in mid-call. Nothing is stored after a call's end, and with
+IDEMPOTENT no key twice.
 """
 
+import fcntl
 import hashlib
 import os
 import threading
@@ -27,6 +30,7 @@ from postfach_mailbox import (
     Pending,
     Reason,
     Reconciled,
+    Refused,
     Repeat,
     Settings,
     Unknown,
@@ -35,6 +39,12 @@ from postfach_mailbox import (
 
 VERSION = "1.0"
 WHY = Reason(code="MOOD", text="a mood")
+SAID: dict[str, Outcome] = {  # nothing is stored
+    "held": Held(reason=WHY),
+    "pending": Pending(reference="1", check_after=timedelta(seconds=1)),
+    "deferred": Deferred(reason=WHY),
+    "unknown": Unknown(reason=WHY),
+}
 
 
 class MoodyMailbox:
@@ -71,8 +81,7 @@ class MoodyMailbox:
             file.write(f"{key} {reference}\n")
         if (self.path / "mood").read_text() == "pending":
             return Pending(reference="1", check_after=timedelta(seconds=1))
-        stored = self.path / "stored"
-        if stored.exists() and key in stored.read_text():
+        if key in self._stored():
             return self._deposited()
         return Absent()
 
@@ -84,31 +93,47 @@ class MoodyMailbox:
         with (self.path / "sent").open("a") as file:
             file.write(f"{(delivery.prepared or b'').decode()}\n")
         mood = (self.path / "mood").read_text()
+        while mood == "gate":
+            threading.Event().wait(0.02)
+            mood = (self.path / "mood").read_text()
         if mood.startswith("once-"):
             (self.path / "mood").write_text("good")
         return self._act(mood.removeprefix("once-"), delivery)
 
     def _act(self, mood: str, delivery: Delivery) -> Outcome:
+        if mood in SAID:
+            return SAID[mood]
         match mood:
-            case "held":
-                return Held(reason=WHY)
-            case "pending":
-                return Pending(reference="1", check_after=timedelta(seconds=1))
-            case "deferred":
-                return Deferred(reason=WHY)
-            case "unknown":
-                return Unknown(reason=WHY)
             case "die":
                 os._exit(3)
             case "raise":
                 raise ValueError(delivery.notice.subject)
-        with (self.path / "stored").open("a") as file:
-            file.write(f"{delivery.key}\n")
+            case "refused" if delivery.key not in self._stored():
+                return Refused(reason=Reason(code="RECIPIENT_UNKNOWN", text="a mood"))
+            case "slow":
+                threading.Event().wait(0.5)
+        if not self._store(delivery):
+            return Unknown(reason=Reason(code="TOO_LATE", text="not stored"))
         if mood == "lost":
             return Unknown(reason=WHY)
         if mood == "die-late":
             os._exit(3)
         return self._deposited()
+
+    def _stored(self) -> list[str]:
+        stored = self.path / "stored"
+        return stored.read_text().splitlines() if stored.exists() else []
+
+    def _store(self, delivery: Delivery) -> bool:
+        with (self.path / "stored").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # two hubs may be at it
+            if self.repeat is Repeat.IDEMPOTENT and delivery.key in self._stored():
+                return True
+            if not delivery.seconds_left():
+                return False
+            file.write(f"{delivery.key}\n")
+            file.flush()
+        return True
 
     def _deposited(self) -> Deposited:
         return Deposited(
