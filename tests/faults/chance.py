@@ -118,6 +118,10 @@ def look(stage: Stage, dice: Random) -> None:
     stage.order(*dice.choice((("doctor",), ("list",), ("list", "--cases"))))
 
 
+def confirm(stage: Stage, _dice: Random) -> None:
+    stage.order("receipt", "confirm", "rostock/bauamt")
+
+
 def run_beside(stage: Stage, _dice: Random) -> None:
     command = [*stage.world.program, "--config", str(stage.world.folder / "hub.toml")]
     with (stage.world.folder / "log").open("ab") as log:
@@ -203,6 +207,7 @@ WEIGHTS: dict[Act, int] = {
     pause: 1,
     resume: 2,
     look: 2,
+    confirm: 1,
     run_beside: 1,
     change_mood: 12,
     go_away: 2,

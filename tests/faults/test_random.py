@@ -140,7 +140,7 @@ def confirmed(world: World) -> bool:
 @pytest.mark.parametrize(
     "length",
     [
-        pytest.param(20, marks=pytest.mark.timeout(300 + 3 * int(ASKED or 0))),
+        pytest.param(15, marks=pytest.mark.timeout(300 + 3 * int(ASKED or 0))),
         pytest.param(1800, marks=[pytest.mark.long, pytest.mark.timeout(5400)]),
     ],
 )
