@@ -21,7 +21,7 @@ from tests.flow.papers import Paper, drop, status_drop
 SCHEMES = ("citizens", "archive", *MOODY)
 MOODS = (
     *("good",) * 6,
-    *("slow", "deferred", "refused", "pending", "lost", "unknown"),
+    *("slow", "slow", "slow", "deferred", "refused", "pending", "lost", "unknown"),
     *("raise", "once-die", "once-die-late", "held"),
 )
 STATES = ("INITIATED", "SUBMITTED", "RECEIVED", "PROCESSING", "ACTION_REQUIRED", "COMPLETED")

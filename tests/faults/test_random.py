@@ -81,6 +81,8 @@ def told(seed: str, world: World) -> Iterator[None]:
 def play(stage: Stage, seed: str, seconds: float) -> int:
     """Do what chance says for so long; return how many steps."""
     end, number, pauses, between = monotonic() + seconds, 0, random.Random(seed), Event()
+    for act in (chance.hand_in, chance.hand_in, chance.hand_in_rubbish, chance.hand_in):
+        act(stage, pauses)  # however few steps there are
     with (stage.world.folder / "steps").open("a") as file:
         while monotonic() < end:
             file.write(f"{stage.clock.now().isoformat()} {number} ")
