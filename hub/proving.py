@@ -111,7 +111,8 @@ def _receipt_of(data: bytes) -> str | None:
     try:
         entry = json.loads(data)
         found = None if entry["kind"] == TAKEN else entry["subject"].get("receipt")
-    except (ValueError, LookupError, TypeError, AttributeError):  # check_chain tells of it
+    # check_chain tells of it
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return found if isinstance(found, str) else None
 

@@ -18,7 +18,8 @@ class UtcTime(sa.TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without zone cannot be stored")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        # strftime writes the year 999 with three digits, which is not read again, nor in its order.
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
     def process_result_value(self, value: str | None, _dialect: Any) -> datetime | None:
         """Return the stored time, aware."""

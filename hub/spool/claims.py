@@ -23,6 +23,7 @@ TIME = 12  # digits of an id that are its time
 _ENVELOPE = re.compile(rf"({ID})\.([0-9]{{1,6}})(b?)\.({GOOD_NAME.pattern})\.xml")
 DOCUMENT = re.compile(rf"({ID})\.([0-9]{{1,6}})")
 
+_LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())  # a name may say any time
 TEMPORARY = re.compile(r"\.[0-9]+\.[0-9a-f]{16}\.part")
 
 
@@ -60,8 +61,8 @@ class Claim:
 
     @property
     def at(self) -> datetime:
-        """When it was taken, by the clock of then."""
-        return datetime.fromtimestamp(int(self.id[:TIME], 16) / 1000, UTC)
+        """When it was taken, by the clock of then; at most the last second that a clock shows."""
+        return datetime.fromtimestamp(min(int(self.id[:TIME], 16) / 1000, _LAST), UTC)
 
     @property
     def file(self) -> str:

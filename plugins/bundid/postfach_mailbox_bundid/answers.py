@@ -152,6 +152,8 @@ def _deposited(answer: Answer, id_field: str) -> Outcome:
     fields = _fields(answer)
     reference = fields.get(id_field)
     if not isinstance(reference, str) or not 0 < len(reference) <= _REFERENCE_MAX:
+        reference = "\n"
+    if not reference.isprintable():  # JSON can spell half of a character
         return unknown("ANSWER_UNREADABLE", "stored, it seems, but the answer cannot be read")
     at, source = _time(answer, fields)
     evidence = Evidence(
@@ -170,10 +172,10 @@ def _time(
     """Return since when it can be read: by the service, else by its answer's Date, else by us."""
     try:
         at = datetime.fromisoformat(fields[CREATED])
-    except (KeyError, TypeError, ValueError):
-        at = None
-    if at is not None and at.tzinfo is not None:
-        return at, "mailbox"
+        if at.tzinfo is not None:
+            return at.astimezone(UTC), "mailbox"
+    except (KeyError, TypeError, ValueError, OverflowError):  # OverflowError: a far zone
+        pass
     date = http_date(answer)
     return (datetime.now(UTC), "hub-clock") if date is None else (date, "http-date")
 

@@ -37,7 +37,10 @@ class Frozen(BaseModel):
 
 
 def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # which pydantic would let pass: out of validation, into the hub
+        raise ValueError("a time that UTC carries out of the years 1 to 9999") from None
 
 
 Utc = Annotated[AwareDatetime, AfterValidator(_utc)]

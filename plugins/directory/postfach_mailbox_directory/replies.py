@@ -38,7 +38,8 @@ def offered(root: Path) -> tuple[Item, ...]:
     for account, name in _names(root):
         if len(found) == MOST_ITEMS:
             break
-        with suppress(OSError, ValueError, LookupError, TypeError):
+        # RecursionError: of JSON nested too deep; one bad reply must not hide the others
+        with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
             found.append(_item(root, account, name))
     return tuple(found)
 
@@ -93,7 +94,9 @@ def _item(root: Path, account: str, name: str) -> Item:
         folder = _open(opened, root, item)
         data = _read(folder, ABOUT)
         at = datetime.fromtimestamp(os.stat(ABOUT, dir_fd=folder).st_mtime, UTC)
-        told: dict[str, Any] = json.loads(data)
+        told = json.loads(data)
+        if not isinstance(told, dict):
+            raise TypeError("no object")
         kind = told.get("kind", "reply")
         reply = _reply(folder, told) if kind == "reply" else None
     proof = {"item": item, "sha256": hashlib.sha256(data).hexdigest()}

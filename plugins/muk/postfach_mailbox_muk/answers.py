@@ -120,7 +120,8 @@ def code(answer: Answer) -> Code | None:
 def field(answer: Answer, name: str) -> str | None:
     """Return a text that an answer names; None: it does not."""
     value = _fields(answer).get(name)
-    return value if isinstance(value, str) and 0 < len(value) <= _FIELD_MAX else None
+    fit = isinstance(value, str) and 0 < len(value) <= _FIELD_MAX and value.isprintable()
+    return value if fit else None  # not printable: JSON can spell half of a character
 
 
 def _turned_down(reason: object) -> Refused:
@@ -149,9 +150,9 @@ def _evidence(answer: Answer, fields: Mapping[str, Any]) -> Evidence:
 def _moment(value: object) -> datetime | None:
     try:
         found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):  # OverflowError: year 1 or 9999 and a far zone
         return None
-    return found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
 
 
 def _fields(answer: Answer) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def read(data: bytes) -> tuple[Result, ...]:
         raise Unreadable(_first(schema.error_log))
     try:
         return tuple(_results(root))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:  # OverflowError: year 1 or 9999 and a far zone
         raise Unreadable("a time of it is none that a clock shows") from error
 
 
@@ -104,7 +104,7 @@ def _results(root: etree._Element) -> Iterator[Result]:
         yield Result(
             key=one.get("key", "").strip(),
             outcome=cast("Literal['posted', 'undeliverable']", one.get("outcome", "").strip()),
-            at=datetime.fromisoformat(one.get("at", "").strip()),
+            at=datetime.fromisoformat(one.get("at", "").strip()).astimezone(UTC),
             code=one.get("code"),
         )
 

@@ -1,6 +1,7 @@
 """Requests to the Submission API, with a token."""
 
 import json
+import re
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from postfach_http import Answer, Client, Tls
 from postfach_http.client import MOST
 
 JSON: Final = "application/json"
+# Halves of characters: JSON can spell them alone, and no bytes can be made of them.
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +144,7 @@ def read(answer: Answer) -> dict[str, Any]:
 def text(found: dict[str, Any], name: str, most: int = 1000) -> str:
     """Return a member that has to be a text. Raises Unreadable."""
     value = found.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= most:
+    if not isinstance(value, str) or not 0 < len(value) <= most or _HALF.search(value):
         raise Unreadable(f"the answer has no fit {name}")
     return value
 

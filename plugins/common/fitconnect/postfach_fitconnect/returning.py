@@ -4,6 +4,8 @@ import hashlib
 import json
 from typing import BinaryIO, Final
 
+from pydantic import ValidationError
+
 from postfach_fitconnect.asking import Left
 from postfach_fitconnect.assumed import REPLIES_AT_ONCE
 from postfach_fitconnect.ending import Ended, NotNow
@@ -74,11 +76,14 @@ class Returning:
     def _item(self, reply: str, left: Left) -> Item:
         found = self._replies.open(reply, left)
         about = self._replies.about(found.case, left)
-        documents = [
-            _facts(each, self._replies.document(reply, each, left))
-            for each in found.metadata.attachments
-        ]
-        return _item(found, about, (_own(found), *documents))
+        try:
+            documents = [
+                _facts(each, self._replies.document(reply, each, left))
+                for each in found.metadata.attachments
+            ]
+            return _item(found, about, (_own(found), *documents))
+        except ValidationError as error:  # a name, text or time that the contract does not take
+            raise ReplyRefused(f"reply: {error.error_count()} values that are not fit") from None
 
 
 def _item(reply: Reply, about: Reference | None, documents: tuple[ReplyDocument, ...]) -> Item:

@@ -186,7 +186,8 @@ def _read(token: str, expected: Expected) -> _Read:
         value = claims.get(name)
         if not isinstance(value, kind) or isinstance(value, bool) or value in ("", {}):
             raise SetRefused(Why.CLAIMS)
-    if not isinstance(kid, str) or not 0 < len(kid) <= _TEXT_MAX:
+    # not printable: JSON can spell half of a character, and no path can be made of it
+    if not isinstance(kid, str) or not 0 < len(kid) <= _TEXT_MAX or not kid.isprintable():
         raise SetRefused(Why.KEY)
     return _Read(signer=Signer(issuer=_issuer(claims["iss"], expected), kid=kid), claims=claims)
 

@@ -115,7 +115,7 @@ def _granted(answer: Answer) -> tuple[str, float]:
     token, lifetime = found.get("access_token"), found.get("expires_in", TOKEN_LIFETIME)
     bearer = str(found.get("token_type", "Bearer")).lower() == "bearer"
     if isinstance(token, str) and _SENDABLE.fullmatch(token) and bearer and _positive(lifetime):
-        return token, min(float(lifetime), _LIFETIME_MAX)
+        return token, float(min(lifetime, _LIFETIME_MAX))  # 400 digits make no float
     raise Ended(held("TOKEN_UNREADABLE", "token_url: the answer is no token"))
 
 
