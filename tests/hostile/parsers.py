@@ -46,6 +46,7 @@ from postfach_fitconnect.replies import Replies, ReplyRefused
 from postfach_fitconnect.returning import Returning
 from postfach_http import Answer
 from postfach_http.call import Call, lasting
+from postfach_http.client import MOST
 from postfach_http.connection import Connection
 from postfach_http.line import Line
 from postfach_http.outcomes import http_date, of_answer, problem, retry_after
@@ -142,7 +143,7 @@ def _http(data: bytes) -> None:
 def _answer(data: bytes) -> Answer:
     """Make an answer of bytes: the first chooses its status, the rest is its body."""
     status = STATUSES[data[0] % len(STATUSES)] if data else 200
-    body = data[1:]
+    body = data[1 : 1 + MOST]  # no more is read
     line = body[:60].decode("latin-1")
     types = ("application/problem+json", "application/json")
     headers = {"content-type": types[len(data) % 2], "retry-after": line, "date": line}
