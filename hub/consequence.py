@@ -21,14 +21,20 @@ def hand_out(
 
     Call it after the steps that the receipts tell of.
     """
-    failed = {one.notice_id: one for one in receipts if one.made.outcome is Outcome.FAILED}
-    for row in attempts.rows(tx.connection, failed.keys()).values() if failed else ():
+    order(
+        tx, config, [one.notice_id for one in receipts if one.made.outcome is Outcome.FAILED], now
+    )
+    return handover.hand_out(tx, receipts)
+
+
+def order(tx: Transaction, config: Config, failed: Sequence[int], now: datetime) -> None:
+    """Order what follows of notices that have just failed."""
+    for row in attempts.rows(tx.connection, failed).values() if failed else ():
         relay = config.tenants[row.tenant].postal
         if relay is None or not _alike(config, row.mailbox, relay):
             continue
         posting.order(tx, row.id, relay, now)
         tx.note(row.id, "post.ordered", now, message_id=row.message_id, mailbox=relay)
-    return handover.hand_out(tx, receipts)
 
 
 def _alike(config: Config, mailbox: str, relay: str) -> bool:

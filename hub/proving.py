@@ -78,7 +78,11 @@ def _counted(log: Log, made: Proof, told: Callable[[int], None]) -> Iterator[Com
 
 def _see_receipts(log: Log, commit: Commit, made: Proof) -> None:
     """Hold the receipts that a commit tells of against what they name."""
-    issued = {found: digest for data, digest in commit.entries if (found := _receipt_of(data))}
+    issued = {
+        found: _named(data) or digest
+        for data, digest in commit.entries
+        if (found := _receipt_of(data))
+    }
     kept = log.receipts(issued) if issued else {}
     for name, digest in issued.items():
         named = _NAMED.search(kept.get(name, b""))
@@ -88,6 +92,12 @@ def _see_receipts(log: Log, commit: Commit, made: Proof) -> None:
             made.find(f"commit {commit.number}: receipt {name} names another entry than its own")
         else:
             made.receipts += 1
+
+
+def _named(data: bytes) -> str | None:
+    """Return the entry, of a lost log, that a receipt names which was found at a restore."""
+    told = json.loads(data)
+    return str(told["subject"].get("log_entry")) if told.get("kind") == "receipt.found" else None
 
 
 def _missing(log: Log, made: Proof) -> None:

@@ -35,11 +35,13 @@ class Policy:
 
     waits: between attempts, never empty where one is made
     repeat: what a repeated deposit means to it; asks: whether it offers `reconcile`
+    restored: of a notice that may have been sent by a hub whose journal was lost: see `_becomes`
     """
 
     waits: tuple[timedelta, ...]
     repeat: Repeat
     asks: bool = False
+    restored: bool = False
 
 
 def policy(waits: tuple[timedelta, ...], told: Capabilities | None) -> Policy:
@@ -142,7 +144,9 @@ def _becomes(state: State, called: str, outcome: Outcome | Absent, policy: Polic
         if isinstance(outcome, Refused) and proves:
             return State.FAILED
         absent = isinstance(outcome, Absent) and called == RECONCILE
-        return State.SEALED if absent else state
+        # A mailbox that is asked by its own id says nothing of one that was lost with a journal.
+        counts = not policy.restored or policy.repeat is Repeat.IDEMPOTENT
+        return State.SEALED if absent and counts else state
     match outcome:
         case Deferred():
             return State.DEFERRED

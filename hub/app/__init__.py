@@ -25,7 +25,7 @@ from hub.envelope import Explain, Limits
 from hub.host import make_host
 from hub.intake import Checks, Committer, Intake, Layers, Parking, Preparer, Settling, Taker
 from hub.issuing import Issuer
-from hub.journal import Journal, circuits, open_journal
+from hub.journal import Journal, circuits, open_journal, restoring
 from hub.observing import Observing
 from hub.outbound import Outbound
 from hub.returns import Channel, Handing, Returns, Storing
@@ -228,12 +228,15 @@ def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
     table = ground.config.limits
     limits = Limits(envelope=table.envelope, document=table.document, drop=table.drop)
     layers = Layers(config=ground.config, limits=limits, clock=ground.clock, explain=explain)
+    with ground.journal.read() as connection:
+        lost_until = restoring.lost_until(connection)
     committer = Committer(
         config=ground.config,
         journal=ground.journal,
         issuer=ground.issuer,
         places=dispatch.places,
         terms=dispatch.term,
+        lost_until=lost_until,
     )
     checks = Checks(attendants=_checks(ground), vault=ground.vault)
     taker = Taker(

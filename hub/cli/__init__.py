@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from hub.cli.checking import config, doctor
+from hub.cli.copies import backup, restore
 from hub.cli.deciding import close, pause, release, resume, retry, settle
 from hub.cli.notices import list_notices, status
 from hub.cli.plugins import plugin
@@ -37,7 +38,10 @@ def hub(context: click.Context, file: Path | None) -> None:
 
 LOOKING = (status, list_notices)
 DECIDING = (retry, release, settle, close, pause, resume)
+KEEPING = (backup, restore)
 for command in (init, config, doctor, run, submit, *LOOKING, *DECIDING, receipt, evidence, plugin):
+    hub.add_command(command)
+for command in KEEPING:
     hub.add_command(command)
 
 

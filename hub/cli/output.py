@@ -64,14 +64,14 @@ def who() -> int:
     return os.getuid() if login == NO_LOGIN else login
 
 
-def as_moment(text: str) -> datetime:
-    """Return the time that `--at` names. Raises UsageError."""
+def as_moment(text: str, option: str = "--at") -> datetime:
+    """Return the time that an option names. Raises UsageError."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise UsageError("not a time with zone", where="--at", fix="As 2026-02-03T10:00:00Z")
+        raise UsageError("not a time with zone", where=option, fix="As 2026-02-03T10:00:00Z")
     return at
 
 

@@ -38,7 +38,7 @@ def verify(file: Path, head: str | None, in_json: bool) -> None:
     """
     from hub import proving
 
-    end = None if head is None else _head(head)
+    end = None if head is None else as_head(head)
     with journal(load(file)) as opened:
         proof = proving.prove(opened, end, _tell)
     if in_json:
@@ -53,7 +53,8 @@ def verify(file: Path, head: str | None, in_json: bool) -> None:
         )
 
 
-def _head(text: str) -> "Head":
+def as_head(text: str) -> "Head":
+    """Return the head that `--head` names. Raises UsageError."""
     from hub.evidence import Head
 
     found = HEAD.fullmatch(text)

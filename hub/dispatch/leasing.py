@@ -1,7 +1,7 @@
 """Step B: what is due goes out, its attempt committed as started before the call leaves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub import parcel, transition
@@ -190,7 +190,7 @@ def _flight(line: Line, lease: Lease, due: _Due) -> Flight:
         procedure=row.procedure,
         delivery_key=parcel.bound_to(row),
         facts=due.facts,
-        policy=line.policy,
+        policy=replace(line.policy, restored=row.restored and row.kind == Kind.NOTICE),
         suspect=row.suspect,
         crashes=row.crashes + int(row.suspect),
         follows=row.follows,

@@ -202,8 +202,9 @@ class Tending:
                     sandbox = self.config.mailboxes[line.name].sandbox
                     mailboxes.check(kept, told, sandbox=sandbox, now=now)
                 except NoticeRefused as refused:
-                    files += self._unfit(tx, row, facts, refused, now)
-                    continue
+                    if not State(row.held_from).doubtful:  # else that it fits not proves nothing
+                        files += self._unfit(tx, row, facts, refused, now)
+                        continue
                 normal = told.normal(kept.mailbox.id) or kept.mailbox.id
                 scheme = self.config.mailboxes[line.name].scheme or told.scheme
                 circuits.admit(tx, row, normal, scheme, now)

@@ -15,7 +15,16 @@ from hub.intake import rows
 from hub.intake.drops import Refusal, Repeat, Work
 from hub.intake.preparing import Sealed
 from hub.issuing import Issuer
-from hub.journal import Journal, Transaction, applications, attempts, handouts, pauses, taking
+from hub.journal import (
+    Journal,
+    Transaction,
+    applications,
+    attempts,
+    handouts,
+    pauses,
+    restoring,
+    taking,
+)
 from hub.journal.attempts import Lease, Term
 from hub.journal.handouts import Handout
 from hub.model import State, Status
@@ -52,13 +61,17 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committer:
-    """What commit A needs."""
+    """What commit A needs.
+
+    lost_until: until when another hub may have taken what this journal, restored, does not know
+    """
 
     config: Config
     journal: Journal
     issuer: Issuer
     places: Places
     terms: Terms
+    lost_until: datetime | None = None
 
     def commit(
         self,
@@ -154,6 +167,7 @@ class _Commit:
         taking.drops(self.tx, [rows.taken_drop(one, number, self.now) for number, one in numbered])
         paused = pauses.names(self.tx.connection)
         left: dict[str, int | None] = {}
+        doubted = self._meet(numbered)
         starting: dict[str, list[tuple[int, Sealed]]] = {}
         waiting: set[int] = set()
         for number, one in numbered:
@@ -162,7 +176,7 @@ class _Commit:
             self.done.accepted.append(one.row.message_id)
             name = one.row.mailbox
             free = left.setdefault(name, self.by.places(name))
-            if paused.concerns(one.row.tenant, name):
+            if paused.concerns(one.row.tenant, name) or number in doubted:
                 waiting.add(number)
             elif one.parcel is not None and self._due(one) and free:
                 left[name] = free - 1
@@ -175,6 +189,17 @@ class _Commit:
             if not self._due(one) or left[one.row.mailbox] is None
         )
         self._acknowledge(numbered, waiting)
+
+    def _meet(self, numbered: Sequence[tuple[int, Sealed]]) -> set[int]:
+        """Doubt what a lost hub may have taken before; dispatch sends or asks where it may."""
+        until = self.by.lost_until
+        if until is None:
+            return set()
+        taken = [
+            (number, one.row.message_key, one.drop.opened.notice.created_at)
+            for number, one in numbered
+        ]
+        return restoring.meet(self.tx, taken, until, self.now)
 
     def _start(self, name: str, batch: Sequence[tuple[int, Sealed]]) -> None:
         due = [(number, 0, False, DEPOSIT) for number, _ in batch]

@@ -14,6 +14,8 @@ or not at all. The modules beside this one hold the statements, by what they are
     circuits    what mailboxes said of themselves, and whether they are in order
     handouts    receipts: their bytes, where they were written, when they were fetched
     payloads    where a notice's ciphertext lies; erasing
+    copying     a copy of it all, of one moment
+    restoring   what a copy that was put back does not know; remains: what it finds of it
     workers     who works here
     timekeeping what moves when the wall clock was set
     marking     whether a database is a test's, whose clock runs faster
@@ -39,6 +41,8 @@ from hub.journal import database, marking
 from hub.journal.tables import Row, chain, entry, meta, worker
 
 __all__ = ["Journal", "Row", "Transaction", "open_journal"]
+
+COPY = "copy"  # the key in `meta` of a copy, until it is put back: no hub works on one
 
 
 @dataclass(slots=True, kw_only=True)  # collects what rides in one commit
@@ -112,9 +116,16 @@ class Journal:
         """Tie the database to one configuration, the first that comes.
 
         Raises JournalInvalid when it belongs to another: two hubs with different ideas of tenants
-        or folders on one journal would hand receipts to the wrong place.
+        or folders on one journal would hand receipts to the wrong place. And when it is a copy: it
+        would take for undone what was done after it.
         """
         with self.write() as tx:
+            if tx.connection.scalar(sa.select(meta.c.value).where(meta.c.key == COPY)):
+                raise JournalInvalid(
+                    "this is a backup's copy of a database, and was not restored",
+                    where=str(self.path),
+                    fix="Move it away, and put the backup back by: hub restore DIR",
+                )
             found = tx.connection.scalar(sa.select(meta.c.value).where(meta.c.key == "config"))
             if found is None:
                 tx.connection.execute(sa.insert(meta).values(key="config", value=fingerprint))

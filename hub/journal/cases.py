@@ -18,14 +18,20 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.journal import attempts, posting, questions, returning
-from hub.journal.circuits import HELD_BY_CAPABILITIES, HELD_BY_MAILBOX, HELD_BY_PAYLOAD
-from hub.journal.tables import Row, late, notice
+from hub.journal.circuits import (
+    HELD_BY_CAPABILITIES,
+    HELD_BY_MAILBOX,
+    HELD_BY_PAYLOAD,
+    HELD_BY_RESTORE,
+)
+from hub.journal.tables import Row, attempt, late, notice
 from hub.model import Kind, State
 from hub.transition import operation
 
 IN_DOUBT, HELD, UNRESOLVED, LATE = "in-doubt", "held", "unresolved", "late"
 LOOK = "look into the mailbox, then: hub settle MESSAGE_ID --as deposited|failed --reason ..."
 MEND = "mend the cause (log, hub doctor), then: hub release MESSAGE_ID; or hub settle"
+RECEIPT = "see that receipt in out/, then: hub settle MESSAGE_ID --as failed --reason ..."
 PUT_BACK = "put the mailbox back into hub.toml, then: hub retry MESSAGE_ID; or hub settle"
 GONE = "put the mailbox back into hub.toml; or hub settle MESSAGE_ID --as failed --reason ..."
 POST = {
@@ -122,7 +128,7 @@ def items(connection: sa.Connection) -> list[ItemCase]:
 
 
 def _doubtful(connection: sa.Connection, configured: Collection[str]) -> Iterator[Case]:
-    policies = {}
+    policies, denied = {}, _denied(connection)
     for row in connection.execute(
         sa.select(notice).where(
             _open, _no_status, notice.c.state.in_([State.PENDING, State.IN_DOUBT])
@@ -132,9 +138,11 @@ def _doubtful(connection: sa.Connection, configured: Collection[str]) -> Iterato
             policies[row.mailbox] = questions.policy(connection, row.mailbox)
         gone = row.mailbox not in configured
         called = operation(State(row.state), policies[row.mailbox])
-        if row.lease_owner or (row.due_at and called and not gone):
+        if row.lease_owner or (row.due_at and called and not gone and row.id not in denied):
             continue
-        if gone:
+        if row.id in denied:
+            why, fix = "it may be of before the restore, though its mailbox does not find it", LOOK
+        elif gone:
             why, fix = f"its mailbox {row.mailbox} is not in hub.toml any more", PUT_BACK
         elif called:
             why = "nothing asks for it by itself, since its mailbox was away or could not be asked"
@@ -143,6 +151,17 @@ def _doubtful(connection: sa.Connection, configured: Collection[str]) -> Iterato
             why = "its mailbox can neither be asked nor be sent the same again"
             fix = LOOK
         yield Case(row=row, kind=IN_DOUBT, since=row.accepted_at, why=why, fix=fix)
+
+
+def _denied(connection: sa.Connection) -> set[int]:
+    """Return restored notices that their mailbox called ABSENT, which does not end their doubt."""
+    return set(
+        connection.scalars(
+            sa.select(attempt.c.notice_id)
+            .join(notice, notice.c.id == attempt.c.notice_id)
+            .where(_open, notice.c.restored.is_(True), attempt.c.outcome == "ABSENT")
+        )
+    )
 
 
 def _held(connection: sa.Connection, configured: Collection[str]) -> Iterator[Case]:
@@ -154,6 +173,8 @@ def _held(connection: sa.Connection, configured: Collection[str]) -> Iterator[Ca
             why, fix = f"its mailbox {row.mailbox} is not in hub.toml any more", GONE
         elif row.held_reason in POST:
             why, fix = POST[row.held_reason]
+        elif row.held_reason == HELD_BY_RESTORE:
+            why, fix = "a receipt from before the restore says how it ended", RECEIPT
         elif row.held_reason == HELD_BY_PAYLOAD:
             why, fix = "what is stored of it does not open", MEND
         else:

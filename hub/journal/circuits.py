@@ -17,6 +17,7 @@ from hub.model import State
 
 HELD_BY_MAILBOX, HELD_BY_CAPABILITIES = "mailbox", "capabilities"
 HELD_BY_CRASHES, HELD_BY_PAYLOAD = "crashes", "payload"
+HELD_BY_RESTORE = "restore"  # a receipt from before a restore says that it ended
 START_FAILED = "START_FAILED"  # why a circuit is open: the plugin did not start
 FREED = 500  # notices in one go, so that no other mailbox waits long for it
 WAITING = (State.SEALED.value, State.DEFERRED.value)
@@ -157,7 +158,7 @@ def admit(tx: Transaction, row: Row, address: str, scheme: str, now: datetime) -
             address=address,
             scheme=scheme,
             deadline=deadline,
-            **_freed(State.SEALED.value, max(now, row.not_before or now)),
+            **_freed(row.held_from, max(now, row.not_before or now)),
         )
     )
 

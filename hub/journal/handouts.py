@@ -275,4 +275,4 @@ def next_number(connection: sa.Connection, tenant: str, procedure: str, stem: st
         )
     )
     replies = returned_files.numbers(connection, tenant, procedure, [stem])
-    return 1 + max(last or 0, replies.get(stem, 0))
+    return 1 + max(last or 0, replies.get(stem, 0), numbering.first(connection))

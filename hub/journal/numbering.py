@@ -1,15 +1,20 @@
-"""The numbers of files in `out/`: receipts and replies of one stem share the count."""
+"""The numbers of files in `out/`: receipts and replies of one stem share the count.
+
+After a restore they go on from the next hundred, so that no name is given twice that the lost
+journal gave.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection
 
 import sqlalchemy as sa
 
-from hub.journal import returned_files
+from hub.journal import restoring, returned_files
 from hub.journal.tables import handout
 
 Place = tuple[str, str, str]
 """Tenant, procedure and stem."""
+LOST = 100  # numbers of a stem that a lost journal may have given
 
 _LAST = (
     sa.select(handout.c.stem, sa.func.max(handout.c.nn).label("nn"))
@@ -23,15 +28,21 @@ _LAST = (
 
 
 def last(connection: sa.Connection, places: Collection[Place]) -> defaultdict[Place, int]:
-    """Return the last number that was given, 0 where none was."""
-    found: defaultdict[Place, int] = defaultdict(int)
+    """Return the last number that was given, or may have been; 0 where none was."""
+    lost = first(connection)
+    found: defaultdict[Place, int] = defaultdict(lambda: lost)
     spools: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for tenant, procedure, stem in places:
         spools[tenant, procedure].add(stem)
     for (tenant, procedure), stems in spools.items():
         given = {"tenant": tenant, "procedure": procedure, "stems": list(stems)}
         for row in connection.execute(_LAST, given):
-            found[tenant, procedure, row.stem] = row.nn
+            found[tenant, procedure, row.stem] = max(row.nn, lost)
         for stem, nn in returned_files.numbers(connection, tenant, procedure, stems).items():
             found[tenant, procedure, stem] = max(found[tenant, procedure, stem], nn)
     return found
+
+
+def first(connection: sa.Connection) -> int:
+    """Return the number after which names are free, whatever a lost journal gave."""
+    return LOST * restoring.times(connection)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction
+from hub.journal import Transaction, attempts, restoring
 from hub.journal.tables import Row, late, notice, payload, returned
 from hub.model import State
 
@@ -20,14 +20,17 @@ NOT_DEPOSITED = "NOT_DEPOSITED"  # trouble of a retrieval that was told of what 
 
 _COPIED = (
     *("tenant", "procedure", "message_id", "claim", "envelope_sha256", "case_reference"),
-    *("scheme", "address", "accepted_at", "key_wrapped", "kind"),
+    *("scheme", "address", "accepted_at", "key_wrapped", "kind", "restored"),
 )
 _ITEMS = (*("item", "n", "document_id", "size", "sha256", "bytes", "segment", "offset", "length"),)
 _SENT = ("document", "content", "sealed")
 
 
 def order(tx: Transaction, notice_id: int, relay: str, now: datetime) -> None:
-    """Make the job that follows a notice which has just failed, due now."""
+    """Make the job that follows a notice which has just failed, due now.
+
+    Of a notice that a lost journal may have known as failed, the letter may be on its way.
+    """
     values = {
         **{name: notice.c[name] for name in _COPIED},
         "follows": notice.c.id,
@@ -51,6 +54,9 @@ def order(tx: Transaction, notice_id: int, relay: str, now: datetime) -> None:
         payload.c.notice_id == notice_id, payload.c.item.in_(_SENT)
     )
     tx.connection.execute(sa.insert(payload).from_select(["notice_id", *_ITEMS], kept))
+    job = attempts.row(tx.connection, made)
+    if job.restored:
+        restoring.doubt(tx, [job], now)
 
 
 def of(connection: sa.Connection, notice_id: int) -> Row | None:

@@ -24,11 +24,15 @@ def unsealed(connection: sa.Connection, limit: int) -> Sequence[Row]:
 
 
 def seal(tx: Transaction, notice_id: int, fence: int) -> None:
-    """Note that a notice has its seal now; it goes on when it is due."""
+    """Note that a notice has its seal now; it goes on when it is due.
+
+    One that a lost journal may have known as sent goes on in doubt.
+    """
+    state = sa.case((notice.c.restored, State.IN_DOUBT.value), else_=State.SEALED.value)
     tx.connection.execute(
         sa.update(notice)
         .where(notice.c.id == notice_id, notice.c.fence == fence)
-        .values(state=State.SEALED.value, fence=fence + 1)
+        .values(state=state, fence=fence + 1)
     )
 
 

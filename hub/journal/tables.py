@@ -83,6 +83,7 @@ notice = sa.Table(
     *(sa.Column(name, sa.String) for name in ("application_id", "status")),
     sa.Column("status_at", UtcTime),
     sa.Column("follows", sa.ForeignKey("notice.id"), unique=True),  # of a post job: what failed
+    sa.Column("restored", sa.Boolean, nullable=False, default=False),  # see hub.journal.restoring
     sa.UniqueConstraint("tenant", "message_key"),
     sa.CheckConstraint(
         "open = (state NOT IN ('DEPOSITED', 'FAILED', 'UNRESOLVED'))", name="open_is_not_final"

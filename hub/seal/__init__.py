@@ -12,7 +12,7 @@ Source: ETSI EN 319 132-1 (XAdES), EN 319 102-1 (validation), TS 119 312 (algori
 
 from hub.seal.key import load
 from hub.seal.policy import POLICY, Algorithm, SealInvalid, SealUnavailable
-from hub.seal.verification import Verified, verify
+from hub.seal.verification import Verified, is_own, verify
 from hub.seal.xades import Seal
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "SealInvalid",
     "SealUnavailable",
     "Verified",
+    "is_own",
     "load",
     "verify",
 ]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification as path_check
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.xades.xades import XAdESSignatureConfiguration, XAdESVerifier
@@ -24,6 +25,7 @@ from signxml.xades.xades import XAdESSignatureConfiguration, XAdESVerifier
 from hub.clock import system_clock
 from hub.seal.form import Parts, refuse, take_apart
 from hub.seal.policy import DIGESTS, POLICY, SealInvalid, may_seal
+from hub.seal.xades import Seal
 
 _SLACK: Final = timedelta(minutes=5)  # between the signer's clock and the checker's
 
@@ -75,6 +77,20 @@ def verify(data: bytes, trust: tuple[Path, ...] | bytes, *, at: datetime | None 
         level="B-B",
         document=document,
     )
+
+
+def is_own(data: bytes, own: Seal, at: datetime) -> bool:
+    """Whether `data` is sealed with our own key and certificate, as of a time."""
+    top = (own.certificate, *own.chain)[-1].public_bytes(Encoding.PEM)
+    if (
+        own.key_info.encode("ascii") not in data
+    ):  # the same issuer's other certificates are not ours
+        return False
+    try:
+        verify(data, top, at=at)
+    except SealInvalid:
+        return False
+    return True
 
 
 def _anchors(trust: tuple[Path, ...] | bytes) -> list[x509.Certificate]:

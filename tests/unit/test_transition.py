@@ -1,5 +1,6 @@
 """The state machine: every outcome, and that doubt never turns into `failed` by itself."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -202,6 +203,16 @@ def test_absent_ends_doubt_only_when_it_was_asked_for() -> None:
         state=State.SEALED, due_at=NOW
     )
     assert step(State.IN_DOUBT, ABSENT, IDEMPOTENT).state is State.IN_DOUBT
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.IN_DOUBT])
+def test_absent_ends_no_doubt_of_what_a_lost_journal_may_have_known(state: State) -> None:
+    restored = replace(policy(QUERYABLE), restored=True)
+    asked_again = step(state, ABSENT, restored, RECONCILE)
+    assert asked_again.state is state
+    assert asked_again.due_at is not None
+    safe = replace(policy(IDEMPOTENT, asks=True), restored=True)
+    assert step(State.PENDING, ABSENT, safe, RECONCILE).state is State.SEALED
 
 
 @pytest.mark.parametrize("repeat", list(Repeat))
