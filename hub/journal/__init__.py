@@ -42,6 +42,7 @@ from hub.journal.tables import Row, chain, entry, meta, worker
 
 __all__ = ["Journal", "Row", "Transaction", "open_journal"]
 
+BRIEFLY_MS = 200  # the hub has one thread: so long it waits to empty the write-ahead log
 COPY = "copy"  # the key in `meta` of a copy, until it is put back: no hub works on one
 
 
@@ -72,6 +73,7 @@ class Journal:
     def __init__(self, engine: sa.Engine, path: Path, clock: Clock) -> None:
         self._engine, self.path, self._clock = engine, path, clock
         self.commits = 0
+        self.log_stands = False
         self.log_id = self._identify()
 
     @contextmanager
@@ -141,9 +143,18 @@ class Journal:
                 )
 
     def truncate_log(self) -> None:
-        """Empty the write-ahead log, so that what was overwritten in the database is gone there."""
+        """Empty the write-ahead log, so that what was overwritten in the database is gone there.
+
+        Waits for no one who reads an older state, as a backup does for long: then the log stands,
+        and `log_stands` says that this is to be done again.
+        """
         with self._engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BRIEFLY_MS}")
+            try:
+                found = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={database.BUSY_MS}")
+        self.log_stands = bool(found[0])
 
     def close(self) -> None:
         """Close the database."""
