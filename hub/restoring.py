@@ -15,6 +15,7 @@ Source: docs/decisions/0012-after-a-restore-all-is-in-doubt.md
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from hub import consequence, manifest, placing, proving, salvage, seal
@@ -25,7 +26,7 @@ from hub.errors import CannotCreate, ConfigError, DataInvalid, TryLater, UsageEr
 from hub.evidence import Head
 from hub.journal import Journal, Row, open_journal, questions, remains, restoring
 from hub.journal.remains import Found
-from hub.journal.restoring import Restoration
+from hub.journal.restoring import Restoration, batched
 from hub.manifest import Manifest
 from hub.model import Kind, State
 from hub.placing import Told
@@ -108,7 +109,7 @@ def restore(config: Config, folder: Path, order: Order, clock: Clock, told: Told
             made = Restoration(
                 at=now, backup_at=kept.made_at, lost_until=until, head=kept.head, user=order.user
             )
-            report = _mark(config, journal, made, kept, list(salvage.receipts(config, own)))
+            report = _mark(config, journal, made, kept, _lying(config, journal, own))
         finally:
             journal.close()
         _see_that_nothing_is_there(config)
@@ -170,14 +171,18 @@ def _open_with_our_key(config: Config, journal: Journal) -> None:
         vault.close()
 
 
+def _lying(config: Config, journal: Journal, own: seal.Seal) -> list[Found]:
+    """Return the receipts of ours in `out/` that the copy does not know."""
+    with journal.read() as connection:
+        return list(salvage.receipts(config, own, partial(remains.knows, connection)))
+
+
 def _mark(
-    config: Config, journal: Journal, made: Restoration, kept: Manifest, lying: Sequence[Found]
+    config: Config, journal: Journal, made: Restoration, kept: Manifest, found: Sequence[Found]
 ) -> Report:
     """Make the copy a journal that knows what it does not know: one commit."""
     with journal.write() as tx:
         former, log = journal.log_id, restoring.begin(tx, made)
-        known = remains.known_entries(tx.connection, [one.log_entry for one in lying])
-        found = [one for one in lying if one.log_entry not in known]
         before = restoring.suspect(tx, made)
         ended, adopted = {}, []
         for one in found:
@@ -186,7 +191,8 @@ def _mark(
                 ended[row.id] = remains.ENDS[one.outcome]
                 adopted.append(one)
         failed = [number for number, state in ended.items() if state is State.FAILED]
-        consequence.order(tx, config, failed, made.at)
+        for few in batched(failed):
+            consequence.order(tx, config, few, made.at)
         left = [row for row in before if row.id not in ended]
         restoring.doubt(tx, left, made.at)
         doubted = tuple(

@@ -7,7 +7,7 @@ A receipt counts if its seal holds and is made with our own certificate: who can
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hub import seal
 from hub.config import Config
@@ -22,10 +22,11 @@ MOST = 16 * 1024 * 1024  # bytes of a receipt
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def receipts(config: Config, own: seal.Seal) -> Iterator[Found]:
+def receipts(config: Config, own: seal.Seal, known: Callable[[str], bool]) -> Iterator[Found]:
     """Give the receipts of ours that lie in the `out/` of all procedures.
 
     A folder that is not there holds none. own: with whose certificate they must be sealed
+    known: whether the journal has a receipt, by its id; such a one is passed over, unread
     """
     for tenant, table in config.tenants.items():
         for procedure in table.procedures:
@@ -35,13 +36,17 @@ def receipts(config: Config, own: seal.Seal) -> Iterator[Found]:
                 continue
             try:
                 for name in sorted(names(folder)):
-                    if found := _read(folder, tenant, procedure, name, own):
+                    found = _read(folder, tenant, procedure, name)
+                    if found is None or known(found.receipt_id):
+                        continue
+                    if seal.is_own(found.data, own, found.issued_at):
                         yield found
             finally:
                 os.close(folder)
 
 
-def _read(folder: int, tenant: str, procedure: str, name: str, own: seal.Seal) -> Found | None:
+def _read(folder: int, tenant: str, procedure: str, name: str) -> Found | None:
+    """Return what a file says that looks like a receipt; its seal is not looked at yet."""
     parts = NAME.fullmatch(name)
     if parts is None or parts["suffix"] == "reply":
         return None
@@ -49,8 +54,6 @@ def _read(folder: int, tenant: str, procedure: str, name: str, own: seal.Seal) -
         data = _bytes(folder, name)
         told = reading.read(data)
     except (OSError, ValueError):  # no receipt, whatever it is
-        return None
-    if not seal.is_own(data, own, told.issued_at):
         return None
     return Found(
         tenant=tenant,

@@ -3,7 +3,7 @@
 They are sealed by us, so what they say was so: a notice that they end has ended.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hub.journal import Transaction
 from hub.journal.steps import step
-from hub.journal.tables import Row, drop, entry, handout, metadata, notice, receipt
+from hub.journal.tables import Row, drop, handout, metadata, notice, receipt
 from hub.journal.utctime import UtcTime
 from hub.model import State
 
@@ -70,10 +70,10 @@ def ended(connection: sa.Connection, keys: Collection[str]) -> dict[tuple[str, s
     return {(row.tenant, row.message_key): ENDS[row.outcome] for row in rows}
 
 
-def known_entries(connection: sa.Connection, digests: Iterable[str]) -> set[str]:
-    """Return which of these entries the log has."""
-    rows = connection.execute(sa.select(entry.c.digest).where(entry.c.digest.in_(list(digests))))
-    return {row.digest for row in rows}
+def knows(connection: sa.Connection, receipt_id: str) -> bool:
+    """Whether the journal has this receipt, and so its entry."""
+    wanted = sa.select(receipt.c.id).where(receipt.c.receipt_id == receipt_id)
+    return connection.scalar(wanted) is not None
 
 
 def keep(tx: Transaction, one: Found) -> None:

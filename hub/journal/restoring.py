@@ -12,9 +12,10 @@ theirs, since it may be said of another deposit than the lost one.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -28,9 +29,11 @@ from postfach_mailbox import Capabilities, Repeat
 
 CODE = "RESTORED"
 WORKER = "restore"
+AT_ONCE = 1000  # ids in one statement; a database takes only so many
 SLACK = timedelta(minutes=5)  # between the clocks of procedures and ours
 SEALED = (State.SEALED, State.DEFERRED)
 NOT_SENT = (State.ACCEPTED, *SEALED)  # as far as the copy knows
+T = TypeVar("T")
 _open = sa.text("open = 1")  # literally, or SQLite does not use the partial index
 
 restoration = sa.Table(
@@ -146,8 +149,12 @@ def doubt(tx: Transaction, rows: Iterable[Row], now: datetime) -> list[Row]:
         if State(row.held_from or row.state) in NOT_SENT
         and not (row.kind == Kind.STATUS and row.mailbox in again)
     ]
-    if not doubted:
-        return []
+    for few in batched(doubted):
+        _doubt(tx, few, now)
+    return doubted
+
+
+def _doubt(tx: Transaction, doubted: Sequence[Row], now: datetime) -> None:
     tries = attempts.history(tx.connection, [row.id for row in doubted])
     tx.connection.execute(
         sa.insert(attempt), [_attempt(row, tries.get(row.id, []), now) for row in doubted]
@@ -160,7 +167,12 @@ def doubt(tx: Transaction, rows: Iterable[Row], now: datetime) -> list[Row]:
         tx.connection.execute(ends, shown)
     for row in doubted:
         tx.note(row.id, "notice.doubted", now, message_id=row.message_id, state=row.state)
-    return doubted
+
+
+def batched(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Give as many at once as one statement takes."""
+    for start in range(0, len(items), AT_ONCE):
+        yield items[start : start + AT_ONCE]
 
 
 def _idempotent(connection: sa.Connection) -> set[str]:

@@ -151,7 +151,7 @@ class World:
         if there:
             marker.touch()
         else:
-            marker.unlink()
+            marker.unlink(missing_ok=True)
 
     def outcomes(self, stem: str) -> list[str]:
         """Return the outcomes of a stem's receipts, in the order of their numbers."""

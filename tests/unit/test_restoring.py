@@ -71,6 +71,15 @@ def test_what_may_have_been_sent_since_is_in_doubt(journal: Journal, state: str)
     assert tried(journal) == [("deposit", "UNKNOWN", CODE, None)]
 
 
+def test_more_are_doubted_than_one_statement_takes(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "AT_ONCE", 2)
+    notices.take(journal, *(notices.notice(number) for number in range(1, 6)))
+    assert len(restore(journal)) == 5
+    assert {row(journal, number).state for number in range(1, 6)} == {"IN_DOUBT"}
+
+
 def test_what_has_no_seal_yet_is_in_doubt_once_it_is_sealed(journal: Journal) -> None:
     notices.take(journal, notices.notice(1, state="ACCEPTED"))
     restore(journal)

@@ -16,6 +16,7 @@ from hub.seal import Seal
 
 AT = datetime(2026, 5, 1, 12, 0, 0, 123456, tzinfo=UTC)
 MESSAGE_ID = "urn:de:xta:messageid:bauamt:00000000-0000-4000-8000-000000000001"
+RECEIPT_ID = "0f0e0d0c-0b0a-4009-8807-060504030201"
 Hub = tuple[Config, Seal]
 
 
@@ -32,7 +33,7 @@ def hub(tmp_path: Path) -> Hub:
 def sealed(by: Seal) -> bytes:
     answer = MailboxEvidence(name="answer", media_type="text/plain", data=b"yes")
     made = Receipt(
-        receipt_id="0f0e0d0c-0b0a-4009-8807-060504030201",
+        receipt_id=RECEIPT_ID,
         outcome=Outcome.DEPOSITED,
         issued_at=AT,
         issuer="hub.example.mv",
@@ -52,7 +53,7 @@ def lying(config: Config) -> Path:
 
 
 def found(hub: Hub) -> list[Found]:
-    return list(salvage.receipts(*hub))
+    return list(salvage.receipts(*hub, lambda _receipt_id: False))
 
 
 def test_a_receipt_of_ours_is_read_with_its_name(hub: Hub) -> None:
@@ -67,6 +68,11 @@ def test_a_receipt_of_ours_is_read_with_its_name(hub: Hub) -> None:
 
 def sealed_bytes(hub: Hub) -> bytes:
     return (lying(hub[0]) / "one.x.102.deposited.xml").read_bytes()
+
+
+def test_a_receipt_that_is_known_is_no_find(hub: Hub) -> None:
+    (lying(hub[0]) / "one.02.deposited.xml").write_bytes(sealed(hub[1]))
+    assert list(salvage.receipts(*hub, lambda receipt_id: receipt_id == RECEIPT_ID)) == []
 
 
 def test_another_hubs_seal_over_the_same_words_counts_for_nothing(hub: Hub, tmp_path: Path) -> None:
