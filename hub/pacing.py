@@ -28,7 +28,9 @@ class Bucket:
         """Return how many calls may leave now."""
         gained = (now - self.at) * self._each_second
         self.tokens, self.at = min(float(self.rate.count), self.tokens + gained), now
-        return math.floor(self.tokens + 1e-9)  # sums of fractions fall short by less than this
+        # Sums of fractions fall short by less than this. What was called beyond the rate, as by who
+        # asks what came back, leaves less than nothing: none may leave then.
+        return max(0, math.floor(self.tokens + 1e-9))
 
     def take(self, now: float) -> None:
         """Count a call that leaves now."""

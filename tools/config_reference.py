@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from hub.config import units, values
-from hub.config.tables import NOT_YET_BUILT, Table, Tables, below, is_table
+from hub.config.tables import Table, Tables, below, is_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "configuration.md"
 HEAD = """\
@@ -53,9 +53,6 @@ def page() -> str:
     name = values.PATTERNS["name"][1]
     parts = [HEAD.format(durations=durations, sizes=sizes, name=name)]
     parts += _tables(Tables, ())
-    dotted = (".".join("NAME" if part == "*" else part for part in keys) for keys in NOT_YET_BUILT)
-    rest = ", ".join(f"`{key}`" for key in dotted)
-    parts.append(f"## Not yet built\n\nThese are refused until they do something: {rest}.\n")
     return "\n".join(parts)
 
 

@@ -23,12 +23,25 @@ from hub.dispatch import (
 from hub.durable import Barriers, Disk
 from hub.envelope import Explain, Limits
 from hub.host import make_host
-from hub.intake import Checks, Committer, Intake, Layers, Parking, Preparer, Settling, Taker
+from hub.intake import (
+    Checks,
+    Committer,
+    Holding,
+    Intake,
+    Layers,
+    Lying,
+    Parking,
+    Preparer,
+    Settling,
+    StuckFiles,
+    Taker,
+)
 from hub.issuing import Issuer
 from hub.journal import Journal, circuits, open_journal, restoring
 from hub.observing import Observing
 from hub.outbound import Outbound
 from hub.returns import Channel, Handing, Returns, Storing
+from hub.room import Room, places
 from hub.seal import load as load_seal
 from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock, open_spool
@@ -239,15 +252,35 @@ def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
         lost_until=lost_until,
     )
     checks = Checks(attendants=_checks(ground), vault=ground.vault)
+    room = _room(ground)
+    settling = Settling(config=ground.config, clock=ground.clock)
     taker = Taker(
         layers=layers,
         preparer=Preparer(config=ground.config, vault=ground.vault, issuer=ground.issuer),
         committer=committer,
         clock=ground.clock,
-        settling=Settling(config=ground.config, clock=ground.clock),
+        settling=settling,
         disk=ground.disk,
         told=lambda: {name: line.capabilities for name, line in dispatch.lines.items()},
         checks=checks,
+        room=room,
     )
-    spools = list(ground.spools.values())
-    return Intake(spools=spools, taker=taker, parked=Parking(checks=checks))
+    again = ground.config.spool.rescan.total_seconds()
+    return Intake(
+        lying=Lying(spools=list(ground.spools.values()), settling=settling, journal=ground.journal),
+        taker=taker,
+        parked=Parking(checks=checks),
+        held=Holding(settling=settling, clock=ground.clock, room=room, again=again),
+        room=room,
+        stuck=StuckFiles(journal=ground.journal),
+    )
+
+
+def _room(ground: Ground) -> Room:
+    config = ground.config
+    spools = {
+        f"spool:{tenant}:{procedure}": config.folder_of(tenant, procedure)
+        for tenant, procedure in ground.spools
+    }
+    folders = places(config.vault.path, config.hub.database_file.parent, spools)
+    return Room(folders=folders, least=config.limits.free_space)

@@ -34,6 +34,7 @@ HOUSEKEEPING = 60.0  # seconds between looks at what was fetched, expired, left 
 # other half of a rename), so for a while after activity the folders are simply looked at again.
 AFTER, AGAIN = 1.0, 0.01  # seconds
 SETTLING = 0.2  # seconds between looks at drops that must stand still
+BESIDE = 0.1  # seconds between looks into the other folders while what one had is worked
 PAUSE = 1.0  # seconds after a failure of the disk or database
 Announce = Callable[[str], None]
 
@@ -71,7 +72,7 @@ class Loop:
         self.tick()
 
     def scan(self, *, settling_only: bool = False) -> None:
-        """Look into the spools, if the last look is worked off."""
+        """Look into the spools of which the last look is worked off."""
         # forgotten before the look: a change during it is a hint for the next
         self._scanned, self._hinted = self.parts.clock.elapsed(), False
         self.parts.intake.scan(settling_only=settling_only)
@@ -85,6 +86,8 @@ class Loop:
     def wants_a_look(self) -> bool:
         """Whether to look into the folders: at a hint, for a while after activity, in due time."""
         now, rescan = self.parts.clock.elapsed(), self.parts.config.spool.rescan
+        if self.parts.intake.busy:
+            return now - self._scanned >= BESIDE
         return (
             self._hinted
             or now - self.moved_at < AFTER
@@ -229,7 +232,7 @@ def run(parts: Parts, wake: Wake, announce: Announce, *, once: bool) -> None:
 
 def _work_off(loop: Loop) -> None:
     """Work what the first scan saw and what is due now; wait for settling and calls in flight."""
-    parts, settling = loop.parts, loop.parts.intake.taker.settling
+    parts = loop.parts
     loop.scan()
     while not loop.wake.terminations:
         moved = loop.round()
@@ -238,7 +241,7 @@ def _work_off(loop: Loop) -> None:
             continue
         if parts.asking:
             loop.wait(TICK)
-        elif settling.pending:
+        elif parts.settling:
             loop.wait(SETTLING)
             loop.scan(settling_only=True)
         elif parts.returns.busy:

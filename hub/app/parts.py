@@ -62,6 +62,11 @@ class Parts:
         looked_at = any(_is_looked_at(line) for line in self.dispatch.lines.values())
         return bool(self.dispatch.flights or looked_at or checked or self.observing.busy)
 
+    @property
+    def settling(self) -> bool:
+        """Whether a drop may still settle, and there is room to take it."""
+        return self.intake.room.short is None and self.intake.taker.settling.pending
+
     def start(self) -> None:
         """Start the plugins' processes."""
         for line in self.dispatch.lines.values():

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.config.layout import Place
-from hub.config.tables import NOT_YET_BUILT, Table, Tables, below, is_table
+from hub.config.tables import Table, Tables, below, is_table
 
 _REFERENCE = "docs/reference/configuration.md lists all keys"
 _TYPES = {
@@ -87,10 +87,6 @@ def _said(detail: ErrorDetails, place: Place) -> tuple[str, str]:
 
 
 def _unknown(place: Place) -> tuple[str, str]:
-    for pattern in NOT_YET_BUILT:
-        same = (part in ("*", key) for part, key in zip(pattern, place, strict=False))
-        if len(pattern) == len(place) and all(same):
-            return "not yet built", "Take it out; CHANGELOG.md says what is there"
     known = list(_model(place[:-1]).model_fields)
     here = meant(place[-1], known) or _meant_elsewhere(place[-1])
     return "unknown key", here or f"Known here: {', '.join(known)}"

@@ -107,7 +107,7 @@ class Retention(Table):
 
 
 class Limits(Table):
-    """What a drop may weigh; more is refused."""
+    """What a drop may weigh, more is refused; and how full the disk may become."""
 
     envelope: Size = _default("16MiB")
     """The envelope's file."""
@@ -115,6 +115,9 @@ class Limits(Table):
     """Each document."""
     drop: Size = _default("2GiB")
     """All documents of a drop together."""
+    free_space: Size = _default("256MiB")
+    """What stays free where spool, vault and database lie: with less than 8 MiB more nothing is
+    taken, and no drop is begun that would not leave it; what was taken goes on."""
 
 
 class Procedure(Table):
@@ -215,10 +218,6 @@ class Tables(Table):
     mailboxes: Annotated[Mapping[Name, MailboxConfig], Field(min_length=1)]
     checks: Mapping[Name, CheckConfig] = _default({})
     observers: Mapping[Name, ObserverConfig] = _default({})
-
-
-# Keys that have their place in the design and are refused until they do something.
-NOT_YET_BUILT = (("limits", "free_space"),)
 
 
 def below(kind: object, key: str) -> object:

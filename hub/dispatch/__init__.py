@@ -7,6 +7,7 @@
 A mailbox that cannot be used by our own fault opens its circuit: what waits for it is held, and
 goes on when its `health()` is up. A result is written only where the lease is still ours.
 
+    turns       whose turn it is where more is due than a mailbox takes
     leasing     what is due: a deposit, a question, or bytes to be made first
     preparing   bytes that are made once, before the first attempt
     results     how attempts ended, and answers that came too late
@@ -80,12 +81,13 @@ class Dispatch:
     def places(self, name: str) -> int | None:
         """Return how many first attempts may begin now; None where the mailbox cannot be called.
 
-        Where bytes are to be made first none begins at once; `lease` sees to it.
+        Where bytes are to be made first none begins at once, nor where more is due than the mailbox
+        takes: `lease` sees to it, each in its turn.
         """
         line = self.lines[name]
         places = None if self.stopping else line.places
         prepares = line.capabilities is not None and line.capabilities.prepares
-        return 0 if places is not None and prepares else places
+        return 0 if places is not None and (prepares or line.backlog) else places
 
     def term(self, name: str) -> Term:
         """Return the lease of a call to a mailbox that starts now."""

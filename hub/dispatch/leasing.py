@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from hub import parcel, transition
 from hub.clock import Clock
@@ -24,6 +23,7 @@ from hub.journal import (
     queue,
 )
 from hub.journal.attempts import Lease
+from hub.journal.pauses import Paused
 from hub.model import Kind, Notice, State
 from hub.parcel import Parcel
 from hub.telemetry import logger
@@ -59,9 +59,12 @@ class Leasing:
         Notices that a crash left behind are worked one at a time.
         """
         free = line.places
-        if not free:
+        if not free:  # whether anything waits is not looked at: it goes before what is new
+            line.backlog = line.backlog or free == 0
             return []
-        opened = self._unpack(line, self._found(line, free))
+        found = self._found(line, free)
+        line.backlog = len(found) == free
+        opened = self._unpack(line, found)
         if not opened:
             return []
         term = line.term(self.worker, self.clock.boot_id, self.clock.elapsed())
@@ -110,39 +113,47 @@ class Leasing:
         with self.journal.read() as connection:
             if circuits.held_on(connection, line.name):
                 return True
-        return bool(self._found(line, 1, alone=False))
+            wanted = self._wanted(line, pauses.names(connection))
+            if wanted is None:
+                return False
+            return any(queue.due(connection, wanted, 1, suspect=one) for one in (False, True))
 
-    def _found(self, line: Line, free: int, *, alone: bool = True) -> list[Row]:
-        """Return what is due, longest first.
+    def _found(self, line: Line, free: int) -> list[Row]:
+        """Return what is due, as much as goes now; of suspects one, and none while one is in work.
 
-        Of suspects one, and none while one is in work if they go `alone`.
+        Where all of it can go now nobody's turn matters: longest due first.
         """
-        now, states = self.clock.now(), transition.workable(line.policy)
         with self.journal.read() as connection:  # most often nothing is due: no write lock then
-            paused = pauses.names(connection)
-            if line.name in paused.mailboxes:
+            wanted = self._wanted(line, pauses.names(connection))
+            if wanted is None:
                 return []
+            found = [*queue.due(connection, wanted, free, suspect=False)]
+            suspects: Sequence[Row] = []
+            if line.suspect_in_work is None:
+                suspects = queue.due(connection, wanted, 1, suspect=True)
+            if len(found) < free:
+                return sorted([*found, *suspects], key=lambda row: row.due_at)
 
-            def due(limit: int, *, by: datetime, suspect: bool) -> Sequence[Row]:
-                return queue.due(
-                    connection,
-                    line.name,
-                    now,
-                    states,
-                    by=by,
-                    suspect=suspect,
-                    limit=limit,
-                    asked=[one for one in states if operation(one, line.policy) == RECONCILE],
-                    stuck=transition.stuck(line.policy),
-                    on=(self.clock.boot_id, self.clock.elapsed()),
-                    without=paused.tenants,
-                )
+            def due(tenant: str, limit: int, *, first: bool) -> Sequence[Row]:
+                return queue.due_of(connection, wanted, tenant, limit, first=first)
 
-            found = [*due(free, by=now, suspect=False)]
-            if not (alone and line.suspect_in_work is not None):
-                by = now if len(found) < free else found[-1].due_at
-                found += due(1, by=by, suspect=True)
-        return sorted(found, key=lambda row: row.due_at)[:free]  # so that none waits for ever
+            return line.turns.choose(found, queue.tenants(connection, wanted), suspects, due)
+
+    def _wanted(self, line: Line, paused: Paused) -> queue.Wanted | None:
+        """Return what may go at a mailbox now; None where it is paused."""
+        if line.name in paused.mailboxes:
+            return None
+        states = transition.workable(line.policy)
+        return queue.Wanted(
+            mailbox=line.name,
+            now=self.clock.now(),
+            states=frozenset(states),
+            asked=frozenset(one for one in states if operation(one, line.policy) == RECONCILE),
+            stuck=frozenset(transition.stuck(line.policy)),
+            boot_id=self.clock.boot_id,
+            elapsed=self.clock.elapsed(),
+            without=paused.tenants,
+        )
 
     def _unpack(self, line: Line, found: Sequence[Row]) -> list[_Due]:
         if not found:

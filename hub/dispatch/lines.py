@@ -7,6 +7,7 @@ from datetime import timedelta
 from hub import transition
 from hub.clock import Clock
 from hub.config import Config
+from hub.dispatch.turns import Turns
 from hub.host import Fault, Host, StartFault, restart_after
 from hub.journal.attempts import Term
 from hub.pacing import Bucket, Trust
@@ -49,6 +50,8 @@ class Line:
     unstarted: StartFault | Fault | None = None  # why its process did not start, if it did not
     looked: bool = False  # whether this run's first look at it, its circuit open, is over
     mended: int = 0  # times in a row that it seemed mended and took nothing afterwards
+    backlog: bool = False  # whether more may be due than it takes: then nothing new overtakes it
+    turns: Turns = field(default_factory=Turns)
 
     @property
     def policy(self) -> Policy:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from hub import seal
 from hub.clock import Clock
-from hub.config import Config
+from hub.config import Config, Limits
 from hub.doctor.finding import Finding, fine, wrong
 from hub.durable import Disk
 from hub.journal import Journal, questions, timekeeping
+from hub.room import LARGE, Room
 from hub.vault import Damaged, Vault, load_master_key
 
 EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)  # no hub ran before: a clock that says so is wrong
@@ -110,21 +111,23 @@ def look_at_space(config: Config) -> Iterator[Finding]:
         seen.setdefault(device, []).append(name)
         folders.setdefault(device, folder)
     for device, names in seen.items():
-        yield _space(", ".join(names), folders[device], max(SPACE, config.limits.drop))
+        yield _space(", ".join(names), folders[device], config.limits)
 
 
-def _space(names: str, folder: Path, least: int) -> Finding:
-    found = os.statvfs(folder)
-    free = found.f_bavail * found.f_frsize
+def _space(names: str, folder: Path, limits: Limits) -> Finding:
+    room, found = Room(folders={names: folder}, least=limits.free_space), os.statvfs(folder)
+    free, least = found.f_bavail * found.f_frsize, max(SPACE, limits.free_space + limits.drop)
     what = f"{free // 1024**2} MiB free for {names}, barrier: {Disk().name(folder)}"
-    if found.f_files and found.f_favail < INODES:
+    if not room.left(names).enough(LARGE):
+        what += ": nothing more is taken"
+    elif found.f_files and found.f_favail < INODES:
         what += f", only {found.f_favail} more files"
     elif free > least:
         return fine("space", what)
     return wrong(
         "space",
         what,
-        why="When the disk is full, nothing more is taken and no receipt is written.",
+        why="Where less than limits.free_space is left nothing is taken: drops stay in in/.",
         fix=f"Make room; {least // 1024**2} MiB are the least: the largest drop must fit",
     )
 

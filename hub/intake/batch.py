@@ -16,11 +16,12 @@ from hub.intake.preparing import Preparer, Sealed
 from hub.intake.settling import Settling
 from hub.journal import taking
 from hub.model import Kind
+from hub.room import LARGE, VAULT, Room
 from hub.segment import Segment, sync_together
 from hub.telemetry import logger
 from postfach_mailbox import Capabilities
 
-LARGE = 8 * 1024 * 1024  # bytes; a drop with a larger document is worked by itself
+SEALED = 2  # times an envelope's size: what its content and its seal take in the vault
 
 
 @dataclass(slots=True, kw_only=True)  # filled while the batch is sorted
@@ -28,7 +29,8 @@ class Sorted:
     """A batch by what became of each drop.
 
     settling: not looked at yet; parked: nor these, of tenants whose checks have no place free
-    asked: how many are before their checks now
+    unfit: nor these, for which the vault has no room, with the bytes they need
+    asked: how many are before their checks now; left: bytes that the vault has room for
     """
 
     opened: list[Opened] = field(default_factory=list)
@@ -40,7 +42,9 @@ class Sorted:
     failed: list[Work] = field(default_factory=list)
     large: list[Work] = field(default_factory=list)
     parked: list[Work] = field(default_factory=list)
+    unfit: list[tuple[Work, int]] = field(default_factory=list)
     asked: int = 0
+    left: int = 0
     done: Done | None = None
 
 
@@ -59,6 +63,7 @@ class Taker:
     disk: Disk
     told: Callable[[], Mapping[str, Capabilities | None]]
     checks: Checks
+    room: Room
 
     def take(
         self,
@@ -71,7 +76,7 @@ class Taker:
         refusals: what was refused before it was opened, or by a check
         passed: drops that passed all their checks; their segments stay the caller's to close
         """
-        found = Sorted(refusals=list(refusals))
+        found = Sorted(refusals=list(refusals), left=self.room.left(VAULT).size)
         for work in batch:
             self._open(work, found)
         now = self.clock.now()
@@ -117,12 +122,23 @@ class Taker:
             elif checked and not self.checks.places(opened.work.spool.tenant):
                 _take_along(opened)  # so that they need not stand still again
                 found.parked.append(opened.work)
+            elif (size := self._size(opened)) > found.left:
+                _take_along(opened)  # so that they need not stand still again
+                found.unfit.append((opened.work, size))
             elif len(found.opened) > 1 and _is_large(opened):
                 found.large.append(opened.work)
-            elif checked:
-                self._check(opened, found)
             else:
-                self._examine(opened, found, segment, now)
+                found.left -= size
+                if checked:
+                    self._check(opened, found)
+                else:
+                    self._examine(opened, found, segment, now)
+
+    def _size(self, opened: Opened) -> int:
+        """Return how many bytes a drop takes in the vault; none where it announces too many."""
+        documents = sum(one.size for one in opened.notice.documents)
+        sealed = SEALED * len(opened.envelope)
+        return documents + sealed if documents <= self.layers.limits.drop else 0
 
     def _examine(self, opened: Opened, found: Sorted, segment: Segment, now: datetime) -> None:
         def layer() -> None:

@@ -4,7 +4,8 @@
 or not at all. The modules beside this one hold the statements, by what they are about:
 
     taking      drops: taken, repeated, refused, stuck; what is left to settle
-    attempts    what is due, and who works on it
+    queue       what is due at a mailbox, and whose
+    attempts    who works on what
     steps       how attempts end, and what becomes of their notices
     late        answers that came when their attempt was given up already
     recovery    what was left behind, is overdue, waits for its seal

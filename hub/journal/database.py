@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from hub.errors import CannotCreate, JournalInvalid, StorageFailed
 
-HEAD = "0007"
+HEAD = "0008"
 BUSY_MS = 60_000
 
 # pragma -> what reading it back must give

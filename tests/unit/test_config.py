@@ -148,7 +148,6 @@ def test_a_rate_is_so_many_in_a_time() -> None:
         ("[hub]", '[hub]\ndatabase = "sqlite:///a?mode=ro"', "hub.database: not a database."),
         ("[hub]", '[limits]\ndrop = "0B"\n[hub]', "limits.drop: too small."),
         ("[hub]", '[limits]\ndrop = "5 MB"\n[hub]', "limits.drop: not a size."),
-        ("[hub]", '[limits]\nfree_space = "1GiB"\n[hub]', "limits.free_space: not yet built."),
         (
             "[hub]",
             '[checks.virus]\nplugin = "virus"\ntenants = ["rostok"]\n[hub]',

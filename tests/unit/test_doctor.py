@@ -159,7 +159,7 @@ def test_a_return_channel_that_fails_again_and_again(settings: Config, journal: 
 
 def test_the_database_settings_are_read_back(settings: Config, journal: Journal) -> None:
     first = next(iter(database.look(settings, journal, system_clock())))
-    assert first.what.startswith("schema 0007, journal_mode=wal, synchronous=2")
+    assert first.what.startswith("schema 0008, journal_mode=wal, synchronous=2")
 
 
 Break = Callable[[Started], object]

@@ -229,22 +229,23 @@ def test_an_attempt_is_a_row_before_it_ends_and_its_lease_has_an_owner_end_and_f
     assert (made.n, made.outcome, made.ended_at) == (1, None, None)
 
 
+WANTED = queue.Wanted(
+    mailbox="archive",
+    now=START,
+    states=frozenset({State.SEALED}),
+    asked=frozenset(),
+    stuck=frozenset(),
+    boot_id="boot-1",
+    elapsed=1000.0,
+    without=frozenset(),
+)
+
+
 def test_what_is_leased_is_not_due_for_others(journal: Journal) -> None:
     (number,) = notices.take(journal, notices.notice(1))
     start(journal, number)
     with journal.read() as connection:
-        assert not queue.due(
-            connection,
-            "archive",
-            START,
-            [State.SEALED],
-            by=START,
-            suspect=False,
-            limit=5,
-            asked=[],
-            stuck=[],
-            on=("boot-1", 1000.0),
-        )
+        assert not queue.due(connection, WANTED, 5, suspect=False)
         assert attempts.free_still(connection, [number]) == {}
 
 

@@ -52,3 +52,10 @@ def test_a_mailbox_out_of_order_gets_one_call_at_a_time_until_it_takes_one() -> 
         seen.append(trust.wary)
         trust.note(taken=taken)
     assert seen == [True, True, False]
+
+
+def test_after_a_call_beyond_the_rate_none_may_leave_until_it_is_made_up_for() -> None:
+    bucket = Bucket.full(Rate(count=1, per=timedelta(seconds=1)), 0.0)
+    bucket.take(0.0)
+    bucket.take(0.0)  # as who asks what came back does
+    assert [bucket.left(at) for at in (0.0, 1.0, 2.0)] == [0, 0, 1]
