@@ -38,7 +38,8 @@ class Ticker:
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
         )
-        self.last_tick = clock.elapsed()  # on the clock that counts suspension and is never set
+        # On the clock that counts suspension and is never set; `ticked_at` by ticks alone.
+        self.last_tick = self.ticked_at = clock.elapsed()
 
     def start(self) -> None:
         """Begin to tick; the first tick comes after one interval."""
@@ -64,5 +65,5 @@ class Ticker:
         return True
 
     def _tick(self) -> None:
-        self.last_tick = self._clock.elapsed()
+        self.last_tick = self.ticked_at = self._clock.elapsed()
         self._wake()

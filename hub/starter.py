@@ -167,6 +167,7 @@ warn_untaken = "3d"
 envelope = "16MiB"
 document = "1GiB"
 drop = "2GiB"
+free_space = "256MiB"             # stays free on each disk: with less nothing more is taken
 
 [tenants.rostock]
 mailboxes = ["archive", "citizens"] # what this tenant may use

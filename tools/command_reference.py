@@ -34,7 +34,7 @@ Made from the code by `make docs`; do not edit.
 | 70 | a bug of the hub: please report it with its traceback |
 | 73 | a file or folder cannot be made |
 | 74 | reading or writing failed |
-| 75 | the run could not go on; started again later it goes on where it stopped |
+| 75 | the run could not go on, or stood still; started again it goes on where it stopped |
 | 77 | rights are missing |
 | 78 | hub.toml, a file that it names, or the database is not one to work with |
 

@@ -62,6 +62,7 @@ class Ground:
     disk: Disk
     spools: dict[tuple[str, str], Spool]
     issuer: Issuer
+    lock: WorkerLock
 
 
 @contextmanager
@@ -93,6 +94,7 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
             acknowledgements=Acknowledgements(ground.journal, ground.spools, clock),
             observing=Observing(journal=ground.journal, worker=name, attendants=_observers(ground)),
             barriers=ground.disk.barriers,
+            lock=ground.lock,
         )
 
 
@@ -105,7 +107,7 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
     if clock.mark:
         logger().error("a test clock - its receipts say wrong times")
     journal.bind(config.fingerprint())
-    stack.enter_context(WorkerLock.hold(config.spool.path, name))
+    lock = stack.enter_context(WorkerLock.hold(config.spool.path, name))
     vault = Vault(config.vault.path, master, disk)
     stack.callback(vault.close)
     spools = {}
@@ -131,6 +133,7 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
         disk=disk,
         spools=spools,
         issuer=Issuer(name=config.hub.name, log_id=journal.log_id, seal=seal),
+        lock=lock,
     )
 
 

@@ -15,13 +15,14 @@ from datetime import timedelta
 from hub import retention
 from hub.app.parts import Parts
 from hub.app.takeover import find_gone
+from hub.app.vigil import Vigil
 from hub.app.wake import Wake
 from hub.dispatch import Finished
 from hub.errors import HubError
 from hub.intake import Done
 from hub.journal import workers
 from hub.journal.handouts import Handout
-from hub.schedule import Ticker
+from hub.schedule import SILENT_AFTER, Ticker
 from hub.telemetry import logger
 from hub.watch import Watch
 
@@ -263,29 +264,31 @@ def _serve(loop: Loop) -> None:
     ticker.start()
     watch.start()
     try:
-        while not loop.wake.terminations:
-            _turn(loop)
-            if ticker.mend():
-                logger().warning("the ticker stood still and was started again")
+        with Vigil(parts) as vigil:
+            while not loop.wake.terminations:
+                if _turn(loop, vigil):
+                    vigil.turned(ticker.ticked_at)
+                ticker.mend()
     finally:
         watch.stop()
         ticker.stop()
 
 
-def _turn(loop: Loop) -> None:
+def _turn(loop: Loop, vigil: Vigil) -> bool:
     try:
         if loop.wants_a_look:
             loop.scan()
         moved = loop.round()
         loop.tick()
     except HubError as error:
-        logger().error("worker pauses", exc_info=error)
+        vigil.failed(error)
         loop.wake.wait((), PAUSE)
-        return
+        return False
     now = loop.parts.clock.elapsed()
     if moved:
         loop.moved_at = now
     elif now - loop.moved_at < AFTER:
         loop.wait(AGAIN)
-    else:
-        loop.wait(loop.parts.config.spool.rescan.total_seconds())
+    else:  # no longer than a ticker that fell silent is to go unseen
+        loop.wait(min(SILENT_AFTER * TICK, loop.parts.config.spool.rescan.total_seconds()))
+    return True

@@ -15,7 +15,7 @@ from hub.observing import Observing
 from hub.outbound import Outbound
 from hub.returns import Returns
 from hub.sealing import Sealing
-from hub.spool import Spool
+from hub.spool import Spool, WorkerLock
 from hub.vault import Vault
 
 
@@ -37,6 +37,7 @@ class Parts:
     acknowledgements: Acknowledgements
     observing: Observing
     barriers: Barriers
+    lock: WorkerLock
 
     @property
     def checks(self) -> Checks:

@@ -47,6 +47,8 @@ class Hub(Table):
     """Where the journal lies. SQLite serves one machine."""
     stop_grace: Annotated[Duration, within("1s to 1h")] = _default("60s")
     """How long a stop waits for calls in flight; no less than any mailbox's call_timeout."""
+    watchdog: Annotated[Duration, within("5s to 1d")] = _default("5m")
+    """A service that stands still for so long ends itself with 75, to be started again."""
 
     @property
     def database_file(self) -> Path:

@@ -52,6 +52,7 @@ class Line:
     mended: int = 0  # times in a row that it seemed mended and took nothing afterwards
     backlog: bool = False  # whether more may be due than it takes: then nothing new overtakes it
     turns: Turns = field(default_factory=Turns)
+    calls: int = 0  # that reached its child
 
     @property
     def policy(self) -> Policy:
@@ -110,6 +111,7 @@ class Line:
         if end <= now:
             return False
         reached = self.host.call(call, operation, payload, fds=fds, deadline=end)
+        self.calls += int(reached)
         if reached and self.bucket and operation not in WITHOUT_RATE:
             self.bucket.take(now)
         return reached

@@ -5,6 +5,7 @@
     spools      folders, rights, marker, claims, what was left in `in/`
     children    plugins: installed, started, asked for their health
     waiting     drops that wait for a check
+    running     hubs that run here, and work that does not move
 
 Changes nothing; as any command it brings the database of an older hub up to date. Each plugin's
 child is started once and stopped again, beside those of a running hub. For the hub's own user:
@@ -17,7 +18,7 @@ from functools import partial
 
 from hub.clock import Clock, system_clock
 from hub.config import Config
-from hub.doctor import children, database, machine, spools
+from hub.doctor import children, database, machine, running, spools
 from hub.doctor.finding import Finding, failed, fine, wrong
 from hub.errors import HubError
 from hub.journal import Journal, open_journal
@@ -57,6 +58,8 @@ def _looks(config: Config, clock: Clock, journal: Journal | None) -> Iterator[tu
     yield "space", partial(machine.look_at_space, config)
     if journal is not None:
         yield "database", partial(database.look, config, journal, clock)
+        yield "notices", partial(running.look_at_work, config, clock, journal)
+    yield "hub", partial(running.look_at_workers, config, clock)
     for tenant, table in config.tenants.items():
         for name in table.procedures:
             place = spools.Place(tenant=tenant, procedure=name, config=config)

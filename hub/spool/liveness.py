@@ -18,6 +18,7 @@ from typing import Self
 from hub.durable import open_folder
 from hub.errors import CannotCreate, StorageFailed
 from hub.spool.folders import WORKER
+from hub.spool.heartbeat import SIZE, Heartbeat
 
 FOLDER = ".workers"
 SUFFIX = ".lock"
@@ -76,6 +77,11 @@ class WorkerLock:
             return cls(folder, fd, worker)
         _close(folder, fd)
         return None
+
+    def say(self, beat: Heartbeat) -> None:
+        """Write down that the worker turns; a disk that does not take it stops no work."""
+        with suppress(OSError):
+            os.pwrite(self._fd, beat.written(), 0)
 
     def release(self) -> None:
         """Remove the file and let go. A second call does nothing."""
@@ -143,6 +149,20 @@ def alive(root: Path, worker: str) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def heartbeat(root: Path, worker: str) -> Heartbeat | None:
+    """Return what a worker said last; None where it said nothing yet, or has ended."""
+    try:
+        fd = os.open(root / FOLDER / (worker + SUFFIX), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return Heartbeat.read(os.pread(fd, SIZE, 0))
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
 
 
 def workers(root: Path) -> list[str]:
