@@ -3,7 +3,11 @@
 handed in = taken + repeated + refused; a notice is open, or has exactly one final receipt; one that
 was deposited has exactly one letter, any other none; so with states of applications, which are
 shown in their order; each receipt is whole, valid, sealed, and named in the evidence log, whose
-chain is whole; no claim is left.
+chain is whole; no claim is left. Each finding begins with its class, as Jepsen names them:
+
+lost: what was handed in or confirmed is not there, or not whole
+duplicated: it is there more than once
+unexpected: anything else that must not be: what nobody handed in, an order, a rest, a contradiction
 
 `python -m tests.flow.inventory FOLDER HANDED_IN` checks a world from outside, all of it final.
 """
@@ -13,13 +17,14 @@ import json
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
 from hub.evidence import Commit, check_chain
 from postfach_mailbox_postal.kit import PrintService
+from tests.flow.letters import torn
 from tests.flow.receipts import FINAL, FINAL_OF_STATUS, Receipt, faults
 from tests.flow.world import World, statuses
 
@@ -65,6 +70,7 @@ def unbalanced(
         *_drops(world, handed_in),
         *_notices(world, receipts, final=final),
         *_letters(world),
+        *torn(world),
         *(_elsewhere(world, elsewhere) if elsewhere is not None else ()),
         *_posted(world, final=final),
         *_statuses(world),
@@ -74,13 +80,25 @@ def unbalanced(
     ]
 
 
+def classes(findings: Iterable[str]) -> Counter[str]:
+    """Count findings by class."""
+    return Counter(finding.partition(": ")[0] for finding in findings)
+
+
+def _off(found: int, wanted: int) -> str:
+    """Return the class of a wrong number."""
+    if found < wanted:
+        return "lost"
+    return "duplicated" if wanted else "unexpected"
+
+
 def _drops(world: World, handed_in: int) -> Iterator[str]:
     kinds = {row["kind"]: row["n"] for row in world.rows(DROPS)}
-    if sum(kinds.values()) != handed_in:
-        yield f"{handed_in} drops handed in, the journal knows {kinds}"
+    if (known := sum(kinds.values())) != handed_in:
+        yield f"{_off(known, handed_in)}: {handed_in} drops handed in, the journal knows {kinds}"
     notices = world.rows("SELECT count(*) AS n FROM notice WHERE follows IS NULL")[0]["n"]
-    if kinds.get("taken", 0) != notices:
-        yield f"{kinds.get('taken', 0)} drops taken, {notices} notices"
+    if (taken := kinds.get("taken", 0)) != notices:
+        yield f"{_off(notices, taken)}: {taken} drops taken, {notices} notices"
 
 
 def _notices(world: World, receipts: dict[str, Receipt], *, final: bool) -> Iterator[str]:
@@ -97,12 +115,13 @@ def _notices(world: World, receipts: dict[str, Receipt], *, final: bool) -> Iter
     for row in world.rows(NOTICES):
         wanted = int(row["state"] in FINAL)
         if final and not wanted:
-            yield f"notice {row['id']} is still {row['state']}"
+            yield f"unexpected: notice {row['id']} is still {row['state']}"
         for stem in stems.get(row["id"], set()):
             if (found := ends.pop((stem, row["message_id"]), 0)) != wanted:
-                yield f"notice {row['id']}, {row['state']}: {found} final receipts for {stem}"
+                found_for = f"notice {row['id']}, {row['state']}: {found} final receipts for {stem}"
+                yield f"{_off(found, wanted)}: {found_for}"
     if ends:
-        yield f"final receipts of no notice: {sorted(stem for stem, _ in ends)}"
+        yield f"unexpected: final receipts of no notice: {sorted(stem for stem, _ in ends)}"
 
 
 def _letters(world: World) -> Iterator[str]:
@@ -113,12 +132,12 @@ def _letters(world: World) -> Iterator[str]:
         place = (row["mailbox"], row["address"], row["delivery_key"])
         letters = sum(1 for key in found if key[2] == row["delivery_key"])
         if row["state"] == "DEPOSITED" and (letters != 1 or place not in found):
-            yield f"notice {row['id']} is deposited, and has {letters} letters"
+            yield f"{_off(letters, 1)}: notice {row['id']} is deposited, and has {letters} letters"
         if row["state"] == "FAILED" and letters:
-            yield f"notice {row['id']} failed, and has {letters} letters"
+            yield f"unexpected: notice {row['id']} failed, and has {letters} letters"
     keys = {row["delivery_key"] for row in world.rows(NOTICES)}
     if strange := [key for key in found if key[2] not in keys]:
-        yield f"letters of no notice: {strange}"
+        yield f"unexpected: letters of no notice: {strange}"
 
 
 def _elsewhere(world: World, keys: Sequence[str]) -> Iterator[str]:
@@ -129,9 +148,10 @@ def _elsewhere(world: World, keys: Sequence[str]) -> Iterator[str]:
         there = found.pop(row["delivery_key"], 0)
         wanted = {"DEPOSITED": (1,), "FAILED": (0,)}.get(row["state"], (0, 1))
         if there not in wanted:
-            yield f"notice {row['id']}, {row['state']}, is {there} times in its mailbox"
+            where = f"notice {row['id']}, {row['state']}, is {there} times in its mailbox"
+            yield f"{_off(there, max(wanted))}: {where}"
     if found:
-        yield f"in mailboxes, and no notice: {sorted(found)}"
+        yield f"unexpected: in mailboxes, and no notice: {sorted(found)}"
 
 
 def _posted(world: World, *, final: bool) -> Iterator[str]:
@@ -141,16 +161,18 @@ def _posted(world: World, *, final: bool) -> Iterator[str]:
     for row in world.rows(JOBS):
         letters, told = found.pop(row["delivery_key"], 0), (row["told"] or "").split(",")
         if row["after"] != "FAILED":
-            yield f"post job {row['id']} follows a notice that is {row['after']}"
+            yield f"unexpected: post job {row['id']} follows a notice that is {row['after']}"
         if final and row["state"] not in (*FINAL, "HELD"):
-            yield f"post job {row['id']} is still {row['state']}"
-        if (row["state"] == "DEPOSITED") != ("POSTED" in told):
-            yield f"post job {row['id']}, {row['state']}: receipts {told}"
+            yield f"unexpected: post job {row['id']} is still {row['state']}"
+        if (row["state"] == "DEPOSITED") != (was_told := "POSTED" in told):
+            what = f"post job {row['id']}, {row['state']}: receipts {told}"
+            yield f"{_off(was_told, not was_told)}: {what}"
         wanted = {"DEPOSITED": (1,), "FAILED": (0,), "HELD": (0,), "SEALED": (0,)}
-        if letters not in wanted.get(row["state"], (0, 1)):
-            yield f"post job {row['id']}, {row['state']}: {letters} letters"
+        if letters not in (fits := wanted.get(row["state"], (0, 1))):
+            what = f"post job {row['id']}, {row['state']}: {letters} letters"
+            yield f"{_off(letters, max(fits))}: {what}"
     if found:
-        yield f"letters of no post job: {sorted(found)}"
+        yield f"unexpected: letters of no post job: {sorted(found)}"
 
 
 def _statuses(world: World) -> Iterator[str]:
@@ -160,18 +182,18 @@ def _statuses(world: World) -> Iterator[str]:
         path = found.pop(row["delivery_key"], None)
         here = row["mailbox"] in FOLDERS and row["kind"] == "status"
         if row["state"] == "DEPOSITED" and here and path is None:
-            yield f"status {row['id']} is set, and not shown"
+            yield f"lost: status {row['id']} is set, and not shown"
         if row["state"] == "FAILED" and path is not None:
-            yield f"status {row['id']} is refused, and shown"
+            yield f"unexpected: status {row['id']} is refused, and shown"
         if path is not None:
             place = (row["mailbox"], path.parent.name)
             shown.setdefault(place, []).append((path.stat().st_mtime_ns, row["id"]))
     if found:
-        yield f"states of nothing: {sorted(found)}"
+        yield f"unexpected: states of nothing: {sorted(found)}"
     for place, states in shown.items():
         numbers = [number for _, number in sorted(states)]
         if numbers != sorted(numbers):
-            yield f"states of {place} are shown out of order: {numbers}"
+            yield f"unexpected: states of {place} are shown out of order: {numbers}"
 
 
 def _receipts(world: World, receipts: dict[str, Receipt]) -> Iterator[str]:
@@ -179,28 +201,28 @@ def _receipts(world: World, receipts: dict[str, Receipt]) -> Iterator[str]:
     files = {row["name"]: row for row in world.rows(FILES)}
     for name, receipt in receipts.items():
         for fault in faults(receipt, trust):
-            yield f"{name}: {fault}"
+            yield f"unexpected: {name}: {fault}"
         if name not in files:
-            yield f"{name}: the journal knows of no such file"
+            yield f"unexpected: {name}: the journal knows of no such file"
         elif files[name]["bytes"] != receipt.data:
-            yield f"{name}: other bytes than in the journal"
+            yield f"unexpected: {name}: other bytes than in the journal"
     for name, row in files.items():
         if not row["written_at"]:
-            yield f"{name}: not marked as written"
+            yield f"unexpected: {name}: not marked as written"
         elif name not in receipts and not row["confirmed_at"]:
-            yield f"{name}: not in out/"
+            yield f"lost: {name}: not in out/"
 
 
 def _evidence(world: World, receipts: dict[str, Receipt]) -> Iterator[str]:
     rows = world.rows(CHAIN)
     found = world.rows("SELECT body FROM entry WHERE kind = 'receipt.found'")
-    yield from (str(finding) for finding in check_chain(_commits(rows)))
+    yield from (f"unexpected: {finding}" for finding in check_chain(_commits(rows)))
     known = {row["digest"] for row in rows}
     # what a restore found in `out/` names an entry of the log that was lost
     known |= {told.get("log_entry") for told in (json.loads(row[0])["subject"] for row in found)}
     for name, receipt in receipts.items():
         if receipt.log_digest not in known:
-            yield f"{name}: its entry is not in the evidence log"
+            yield f"lost: {name}: its entry is not in the evidence log"
 
 
 def _commits(rows: list[sqlite3.Row]) -> Iterator[Commit]:
@@ -216,11 +238,11 @@ def _commits(rows: list[sqlite3.Row]) -> Iterator[Commit]:
 
 def _claims(world: World) -> Iterator[str]:
     for path in (world.procedure / ".claimed").rglob("*"):
-        yield f"left in .claimed: {path.name}"
+        yield f"unexpected: left in .claimed: {path.name}"
     for path in (world.procedure / "out").glob(".*.part"):
         # one that a crash left is swept when it is an hour old; it hides, and is never read
         if not path.is_file():
-            yield f"left in out/: {path.name}"
+            yield f"unexpected: left in out/: {path.name}"
 
 
 def delivery_key(message_id: str) -> str:
