@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Each sets up what it needs first; that takes no time when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format test-long bench docs lock
+.PHONY: help setup demo test check lint format test-long faults bench docs lock
 # One target at a time: they share .venv and the machine that they measure.
 .NOTPARALLEL:
 
@@ -42,8 +42,13 @@ format: setup ## formats the code and mends what ruff can mend
 	@$(bin)/ruff check --fix --quiet || true
 	@$(bin)/ruff format
 
-test-long: setup ## faults, guards, hostile input, load; before a release
-	@$(bin)/pytest -m long --hypothesis-profile=search
+test-long: faults ## faults, guards, hostile input, load; before a release
+	@$(bin)/pytest -m long --hypothesis-profile=search --ignore=tests/faults
+
+# Two at a time: they wait for hubs to start and for their own pauses half of the time.
+faults: setup ## kills, I/O errors, power cuts and worse (two hours); writes docs/reference/faults.md
+	@$(bin)/pytest tests/faults -m long --numprocesses 2 --dist worksteal --junit-xml=.faults.xml; \
+		$(bin)/python tools/fault_report.py .faults.xml
 
 bench: setup ## measures the hub beside its references
 	@for script in bench/*.py; do $(bin)/python "$$script" || exit; done

@@ -1,81 +1,25 @@
 """Killed anywhere, the hub loses nothing and doubles nothing: one deposit, one final receipt."""
 
 import random
-import re
-import shutil
 import subprocess
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from tests.faults.aftermath import aftermath
-from tests.faults.sweep import Scene
 from tests.flow.papers import drop, status_drop
 from tests.flow.posting import LINES, with_post
 from tests.flow.world import World, statuses
 
-Shared = Callable[[str], Path]
-
 pytestmark = pytest.mark.slow
 long = pytest.mark.long
-SOME = "12"  # points of a sweep in `make test`
 SHORTEST, LONGEST = 0.3, 3.0  # seconds until a kill; a start takes about one
 AMID = 0.1  # seconds in which a share of the notices is deposited
 STATES = ("INITIATED", "SUBMITTED", "RECEIVED", "PROCESSING", "ACTION_REQUIRED", "COMPLETED")
 CUT = "SELECT id FROM attempt WHERE code = 'HUB_STOPPED'"
-
-
-def sweep(scene: Scene, shared: Shared, *arguments: str) -> str:
-    """Kill at each point of one run, start again and balance; return what the tool says."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace: not installed, not checked")
-    tool = shared("faults/kill_at_syscall.py")
-    ended = subprocess.run(
-        scene.command(tool, *arguments), capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-def struck(said: str) -> int:
-    found = re.search(r"fault struck (\d+), checks failed 0", said)
-    assert found, said
-    return int(found[1])
-
-
-@pytest.mark.timeout(600)
-def test_killed_at_some_points_of_a_notice_s_path_nothing_is_lost_or_doubled(
-    tmp_path: Path, shared: Shared
-) -> None:
-    said = sweep(Scene.make(tmp_path, fresh=False), shared, "--max-points", SOME)
-    assert struck(said) >= 8
-
-
-@long
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("fresh", [False, True], ids=["used", "first start"])
-def test_killed_at_every_point_of_a_notice_s_path_nothing_is_lost_or_doubled(
-    tmp_path: Path, shared: Shared, fresh: bool
-) -> None:
-    said = sweep(Scene.make(tmp_path, fresh=fresh), shared)
-    assert struck(said) >= 100
-
-
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize(
-    ("points", "struck_least"),
-    [("6", 4), pytest.param("100000", 150, marks=long)],
-    ids=["some", "all"],
-)
-def test_killed_on_the_way_to_the_post_there_is_one_letter(
-    tmp_path: Path, shared: Shared, points: str, struck_least: int
-) -> None:
-    said = sweep(Scene.make(tmp_path, post=True), shared, "--max-points", points)
-    assert struck(said) >= struck_least
 
 
 @pytest.mark.timeout(1200)
@@ -103,15 +47,6 @@ def test_killed_at_random_while_notices_go_to_the_post_each_is_one_letter(
     assert len(service.deposited) == len(set(service.deposited)) == notices
     posted = world.rows("SELECT count(*) AS n FROM receipt WHERE outcome = 'POSTED'")
     assert posted[0]["n"] == notices
-
-
-@long
-@pytest.mark.timeout(7200)
-@pytest.mark.parametrize("fault", ["EIO", "ENOSPC"])
-def test_a_call_that_fails_anywhere_loses_nothing_and_doubles_nothing(
-    tmp_path: Path, shared: Shared, fault: str
-) -> None:
-    sweep(Scene.make(tmp_path, fresh=False), shared, "--fault", fault)
 
 
 def put_in_turn(world: World, notices: int, turns: int) -> Callable[[], None]:
