@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Each sets up what it needs first; that takes no time when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format test-long faults bench docs lock
+.PHONY: help setup demo test check lint format test-long faults guards bench docs lock
 # One target at a time: they share .venv and the machine that they measure.
 .NOTPARALLEL:
 
@@ -42,13 +42,16 @@ format: setup ## formats the code and mends what ruff can mend
 	@$(bin)/ruff check --fix --quiet || true
 	@$(bin)/ruff format
 
-test-long: faults ## faults, guards, hostile input, load; before a release
+test-long: faults guards ## faults, guards, hostile input, load; before a release
 	@$(bin)/pytest -m long --hypothesis-profile=search --ignore=tests/faults
 
 # Two at a time: they wait for hubs to start and for their own pauses half of the time.
 faults: setup ## kills, I/O errors, power cuts and worse (two hours); writes docs/reference/faults.md
 	@$(bin)/pytest tests/faults -m long --numprocesses 2 --dist worksteal --junit-xml=.faults.xml; \
 		$(bin)/python tools/fault_report.py .faults.xml
+
+guards: setup ## takes each guard out, and sees a test fail
+	@$(bin)/python tools/take_out.py
 
 bench: setup ## measures the hub beside its references
 	@for script in bench/*.py; do $(bin)/python "$$script" || exit; done
@@ -58,6 +61,7 @@ docs: setup ## writes docs/reference anew from code and schemas
 	@$(bin)/python tools/command_reference.py
 	@$(bin)/python tools/quality_reference.py
 	@$(bin)/python tools/make_reference.py receipts
+	@$(bin)/python tools/guards.py
 
 lock: setup ## newest versions of all packages, at least seven days old, with hashes
 	@tools/lock.sh

@@ -100,21 +100,6 @@ def test_a_syncfs_that_fails_is_told() -> None:
         Disk()._syncfs(-1)
 
 
-@pytest.mark.parametrize(
-    ("release", "version"),
-    [
-        ("5.10.0-28-amd64", (5, 10)),
-        ("6.1", (6, 1)),
-        ("5.8-rc1", (5, 8)),
-        ("4.19.0+", (4, 19)),
-        ("", (0, 0)),
-        ("next", (0, 0)),
-    ],
-)
-def test_a_kernel_is_known_by_its_release(release: str, version: tuple[int, int]) -> None:
-    assert durable._kernel(release) == version
-
-
 @given(data=st.binary(max_size=5_000))
 def test_what_is_written_is_there(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("new")

@@ -12,6 +12,7 @@ from hub.journal import Journal, handouts
 from hub.journal.handouts import Handout
 from hub.outbound import Outbound, write
 from hub.spool import Spool
+from tests.unit.barriers import Watched
 from tests.unit.spools import (
     TurnedClock,
     add_notice,
@@ -203,3 +204,10 @@ def test_a_receipt_issued_again_by_order_is_written_again(
         handouts.again(tx, notice)
     assert len(outbound.sweep(at_once=True)) == 1
     assert files(out) == ["stem-1.01.deposited.xml"]
+
+
+def test_a_receipt_that_is_there_is_made_durable_before_it_counts(spool: Spool, out: Path) -> None:
+    write({KEY: spool}, [handout(1)], Disk())
+    disk = Watched()
+    assert write({KEY: spool}, [handout(1)], disk) == [1]
+    assert out / "stem-1.01.deposited.xml" in disk.synced

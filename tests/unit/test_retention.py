@@ -133,7 +133,8 @@ def test_a_segment_goes_with_its_last_notice(
     ids = add_notices(journal, vault, clock, 1, 2)
     end(journal, clock, *ids.values())
     take_receipt(journal, clock, ids[1], 1)
-    retention.erase(journal, vault, PERIODS, clock)
+    assert retention.erase(journal, vault, PERIODS, clock) == 1
+    assert len(list(vault.segments())) == 1
     clock.turn(days=14)
     assert retention.erase(journal, vault, PERIODS, clock) == 1
     assert list(vault.segments()) == []

@@ -121,10 +121,13 @@ def test_a_child_that_drips_ends_with_its_call(segment: Segment) -> None:
     )
     writing = os.dup(fetch.writing)
     fetch.start()
+    drops = 0
     with suppress(BrokenPipeError), open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123
-        for number in range(len(DATA)):
-            pipe.write(DATA[number : number + 1])
+        while drops < 500:
+            pipe.write(DATA[drops : drops + 1])
+            drops += 1
             fetch._thread.join(0.01)
     assert fetch.done
+    assert drops < 500
     with pytest.raises(NotWhole):
         fetch.whole(TOLD)

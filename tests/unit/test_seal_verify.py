@@ -71,6 +71,15 @@ def test_a_change_of_any_one_byte_is_refused(world: World) -> None:
                 world.verify(bytes(data))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"<ds:Signature ", b"<ds:Signature  "), (b"</ds:SignedInfo>", b"</ds:SignedInfo >")],
+)
+def test_other_bytes_of_the_same_meaning_are_refused(world: World, old: bytes, new: bytes) -> None:
+    assert old in world.sealed
+    refused(world, world.sealed.replace(old, new, 1), "canonical form")
+
+
 @given(data=st.data())
 def test_a_change_of_some_bytes_is_refused(world: World, data: st.DataObject) -> None:
     """Replaced, left out or put in; anywhere."""

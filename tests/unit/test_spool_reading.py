@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hub.errors import NoticeRefused, RefusalClass, StorageFailed
-from hub.spool import Claim, Spool
+from hub.spool import Claim, Spool, reading
 from tests.unit.spools import TurnedClock, make_folders, open_one
 
 
@@ -206,3 +206,42 @@ def test_reading_leaves_no_descriptor_open(spool: Spool, path: Path) -> None:
         spool.read_envelope(claim, 5)
     spool.read_envelope(claim, 1 << 20)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_file_that_grows_while_it_is_read_ends_at_the_limit(
+    spool: Spool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, taken, read_some = path / "in" / "a.xml", list[int](), os.read
+    file.write_bytes(b"x" * 10)
+    claimed = path / ".claimed" / "w1"
+
+    def growing(fd: int, most: int) -> bytes:
+        assert len(taken) < 20, "read on and on"
+        (own,) = claimed.iterdir()
+        with own.open("ab") as more:
+            more.write(b"x" * 100)
+        data = read_some(fd, most)
+        taken.append(len(data))
+        return data
+
+    monkeypatch.setattr(os, "read", growing)
+    with pytest.raises(NoticeRefused) as refused:
+        read(spool, 1000)
+    assert refused.value.refusal is RefusalClass.LIMIT_EXCEEDED
+    assert sum(taken) == 1001
+
+
+def test_a_file_put_in_the_place_of_the_one_that_was_looked_at_is_not_read(
+    spool: Spool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path / "in" / "a.xml").write_bytes(b"<x/>")
+    (path / "in" / "other").write_bytes(b"<y/>")
+    opened = reading._open
+
+    def swapped(dir_fd: int, name: str, where: str | None) -> int:
+        os.rename(path / "in" / "other", name, dst_dir_fd=dir_fd)
+        return opened(dir_fd, name, where)
+
+    monkeypatch.setattr(reading, "_open", swapped)
+    with pytest.raises(NoticeRefused, match="changed while"):
+        read(spool)

@@ -166,3 +166,28 @@ def test_a_refused_folder_is_removed_at_any_depth_and_no_link_followed(
     assert remove_rejected(spool, {claim.id}) == {claim.id}
     assert files(path / "rejected") == []
     assert (tmp_path / "outside" / "kept").exists()
+
+
+def test_a_refused_folder_that_becomes_a_link_meanwhile_is_not_followed(
+    spool: Spool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path / "in" / "a.xml").mkdir()
+    claim = spool.claim(b"a.xml")
+    assert isinstance(claim, Claim)
+    spool.reject(claim)
+    (path / "elsewhere").mkdir()
+    (path / "elsewhere" / "kept").touch()
+    (folder,) = (path / "rejected").iterdir()
+    unlink = os.unlink
+
+    def swapped(name: str, *, dir_fd: int) -> None:
+        try:
+            unlink(name, dir_fd=dir_fd)
+        except IsADirectoryError:
+            folder.rmdir()
+            folder.symlink_to(path / "elsewhere")
+            raise
+
+    monkeypatch.setattr(os, "unlink", swapped)
+    assert remove_rejected(spool, {claim.id}) == set()
+    assert (path / "elsewhere" / "kept").exists()

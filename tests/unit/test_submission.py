@@ -11,6 +11,7 @@ from hub.config import Config
 from hub.errors import CannotCreate, DataInvalid, NoticeRefused, UsageError
 from hub.starter import Started
 from hub.submission import submit
+from tests.unit.barriers import Watched
 
 PLACE = "rostock/bauamt"
 DOCUMENT = "notice.pdf"
@@ -139,3 +140,15 @@ def test_strange_files_in_the_folder_do_not_stop_it(
     (incoming / "folder.xml").mkdir()
     (incoming / "link.xml").symlink_to("/dev/zero")
     assert submit(settings, started.notice, PLACE, ()) in names(incoming)
+
+
+def test_each_file_is_durable_before_it_has_its_name_and_the_folder_after(
+    settings: Config, started: Started, incoming: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Watched()
+    monkeypatch.setattr("hub.submission.Disk", lambda: disk)
+    submit(settings, started.notice, PLACE, ())
+    files, folders = disk.synced[::2], disk.synced[1::2]
+    assert len(files) == len(folders) == 2
+    assert all(path.parent == incoming and path.suffix == ".part" for path in files)
+    assert set(folders) == {incoming}

@@ -1,0 +1,96 @@
+"""Each layer of refusal, and the repeats: what a drop becomes, without any process beside it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hub import app, starter
+from hub.app.parts import Parts
+from hub.config import load
+from tests.flow.papers import PDF, Drop, Paper, drop
+from tests.unit.spools import TurnedClock
+from tests.unit.test_intake import drops, left, work_off
+
+SIGNATURE = b'<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/></Notice>'
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    clock = TurnedClock()
+    started = starter.init(tmp_path / "h", clock.now())
+    with app.worker(load(started.config, {}), clock, "w1") as made:
+        yield made
+
+
+def put(parts: Parts, made: Drop) -> Path:
+    folder = parts.config.folder_of("rostock", "bauamt")
+    for name, data in made.files.items():
+        (folder / "in" / name).write_bytes(data)
+    (folder / "in" / f"{made.stem}.xml").write_bytes(made.envelope)
+    return folder
+
+
+def refusal(parts: Parts) -> str:
+    with parts.journal.read() as connection:
+        return str(connection.exec_driver_sql('SELECT refusal FROM "drop"').scalar_one())
+
+
+def changed(made: Drop, old: bytes, new: bytes) -> Drop:
+    assert old in made.envelope
+    return replace(made, envelope=made.envelope.replace(old, new))
+
+
+def altered(made: Drop) -> Drop:
+    return replace(made, files=dict.fromkeys(made.files, PDF.swapcase()))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda made: changed(made, b">130030000000<", b">130030000001<"), "TenantViolation"),
+        (lambda made: changed(made, b"</Notice>", SIGNATURE), "SignatureInvalid"),
+        (lambda made: changed(made, b"Bescheid.pdf", b"Bescheid.exe"), "AttachmentRejected"),
+        (altered, "AttachmentRejected"),
+    ],
+)
+def test_what_is_not_acceptable_is_refused(
+    parts: Parts, spoil: Callable[[Drop], Drop], expected: str
+) -> None:
+    put(parts, spoil(drop(stem="a")))
+    work_off(parts)
+    assert drops(parts) == [("a", "refused")]
+    assert refusal(parts) == expected
+
+
+def test_what_is_handed_in_again_is_a_repeat_with_or_without_its_documents(parts: Parts) -> None:
+    made = drop(stem="a")
+    put(parts, made)
+    work_off(parts)
+    folder = put(parts, replace(made, stem="b", files={}))
+    work_off(parts)
+    assert drops(parts) == [("a", "taken"), ("b", "repeated")]
+    assert left(folder) == []
+
+
+def test_the_same_drop_twice_in_one_batch_is_taken_and_repeated(parts: Parts) -> None:
+    made = drop(Paper(inline=True), stem="a")
+    put(parts, made)
+    put(parts, replace(made, stem="b"))
+    work_off(parts)
+    assert drops(parts) == [("a", "taken"), ("b", "repeated")]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_other_content_under_a_known_id_is_a_conflict(parts: Parts, together: bool) -> None:
+    made = drop(Paper(inline=True), stem="a")
+    put(parts, made)
+    if not together:
+        work_off(parts)
+    put(parts, changed(replace(made, stem="b"), b"Ihre Baugenehmigung", b"Ihr Widerspruch"))
+    work_off(parts)
+    assert drops(parts) == [("a", "taken"), ("b", "refused")]
+    with parts.journal.read() as connection:
+        rows = connection.exec_driver_sql("SELECT code FROM \"drop\" WHERE kind = 'refused'")
+        assert [row.code for row in rows] == ["9024"]
