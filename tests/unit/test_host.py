@@ -54,6 +54,7 @@ def test_calls_run_at_once(box: Box) -> None:
     while len(answers) < 3:
         answers += box.wait()
     assert all(isinstance(each, Answer) and each.outcome.kind == "deposited" for each in answers)
+    assert box.host.free == 3  # what is answered is answered
 
 
 def test_keep_waits_until_it_is_acknowledged(box: Box) -> None:
