@@ -12,7 +12,7 @@ from datetime import datetime
 from hub import evidence, handover, parcel, reasons
 from hub.errors import DataInvalid, TryLater
 from hub.handover import tries_of
-from hub.issuing import Issuer
+from hub.issuing import Facts, Issuer
 from hub.journal import (
     Journal,
     Row,
@@ -23,10 +23,13 @@ from hub.journal import (
     payloads,
     posting,
     questions,
+    soundness,
+    taking,
 )
 from hub.journal.handouts import Handout
 from hub.model import Kind, State
 from hub.receipt import Outcome, Reason
+from postfach_mailbox.cipher import Damaged
 
 SETTLED_FROM = (State.IN_DOUBT, State.PENDING, State.HELD, State.UNRESOLVED)
 
@@ -130,7 +133,7 @@ def _of_job(by: _Settling, row: Row, job: Row) -> Settled:
             deciding.release(by.tx, job, policy, by.now)
         return Settled(files=(), late=waiting)
     posting.end(by.tx, job, by.now)
-    facts = parcel.facts(job, payloads.load(by.tx.connection, job.id))
+    facts = _vouched(by.tx, job)
     why = reasons.reason("NOT_POSTED")
     made = by.issuer.of_notice(Outcome.FAILED, facts, by.now, reason=why)
     by.tx.record(row.id, made.entry)
@@ -153,7 +156,7 @@ def _needless(row: Row, state: State) -> DataInvalid:
 
 def _issue(by: _Settling, row: Row) -> list[Handout]:
     tx, issuer, decision, now = by.tx, by.issuer, by.decision, by.now
-    facts = parcel.facts(row, payloads.load(tx.connection, row.id))
+    facts = _vouched(tx, row)
     tries = tries_of(attempts.history(tx.connection, [row.id]).get(row.id, []))
     made = []
     if row.open:
@@ -180,6 +183,23 @@ def _issue(by: _Settling, row: Row) -> list[Handout]:
             for one in made
         ],
     )
+
+
+def _vouched(tx: Transaction, row: Row) -> Facts:
+    """Return what receipts say of a notice. Raises DataInvalid where that was changed."""
+    rows = payloads.load(tx.connection, row.id)
+    wrong = soundness.of_notice(tx.connection, row.id)
+    try:
+        parcel.vouch(row, rows, taking.taken(tx.connection, [row]).get(row.id))
+    except Damaged as error:
+        wrong = wrong or [str(error)]
+    if wrong:
+        raise DataInvalid(
+            f"its rows in the journal are damaged: {', '.join(wrong)}",
+            where=f"notice {row.id}",
+            fix="Put back what stood there, from a backup: no receipt may tell what was changed",
+        )
+    return parcel.facts(row, rows)
 
 
 def _reason(decision: Decision) -> Reason:

@@ -9,23 +9,26 @@ the same bytes under the same name.
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 
+from hub import seal
 from hub.clock import Clock
 from hub.durable import Disk, rename_new, write_new
 from hub.errors import CannotCreate, HubError, StorageFailed
 from hub.journal import Journal, Transaction, handouts
 from hub.journal.handouts import Handout
+from hub.receipt import Outcome
 from hub.spool import Spool, Spools
-from hub.spool.claims import temporary_name
+from hub.spool.claims import GOOD_NAME, temporary_name
 from hub.telemetry import logger
 
 BATCH = 100  # files under one barrier: each is an open descriptor
 MODE = 0o640  # for the group that hub and procedure share; `out/` is setgid
 MARKS_WAIT = 1.0  # seconds that marks gather before their commit
 REST_AGE = timedelta(seconds=10)  # after this an unmarked file is no longer just being written
+SUFFIXES = frozenset(one.suffix for one in Outcome)
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -45,8 +48,17 @@ def write(spools: Spools, files: Sequence[Handout], disk: Disk) -> list[int]:
 class Outbound:
     """Writes receipt files and keeps the marks that are to be committed. For one thread."""
 
-    def __init__(self, journal: Journal, spools: Spools, disk: Disk, clock: Clock) -> None:
-        """Serve these spools."""
+    def __init__(
+        self,
+        journal: Journal,
+        spools: Spools,
+        disk: Disk,
+        clock: Clock,
+        *,
+        is_sealed: Callable[[Handout], bool] | None = None,
+    ) -> None:
+        """Serve these spools. is_sealed: whether a file is the receipt that was sealed."""
+        self._is_sealed = is_sealed or _is_sealed
         self._journal, self._spools, self._disk, self._clock = journal, spools, disk, clock
         self._marks: list[int] = []
         self._since = 0.0
@@ -56,12 +68,30 @@ class Outbound:
 
         Raises StorageFailed as `write` does.
         """
+        files = [file for file in files if self._is_whole(file)]
         ids = write(self._spools, files, self._disk)
         if ids and not self._marks:
             self._since = self._clock.elapsed()
         self._marks += ids
         there = set(ids)
         return [file for file in files if file.id in there]
+
+    def _is_whole(self, file: Handout) -> bool:
+        """Whether a receipt may be handed out: new, or what was sealed; else it is reported."""
+        if file.receipt_id is None:
+            return True
+        number: object = file.nn  # what is damaged may be of any type
+        named = isinstance(number, int) and number > 0 and file.suffix in SUFFIXES
+        if named and GOOD_NAME.fullmatch(file.stem) and self._is_sealed(file):
+            return True
+        logger().error(
+            "receipt damaged - it is not written",
+            tenant=file.tenant,
+            procedure=file.procedure,
+            stem=file.stem,
+            row=file.id,
+        )
+        return False
 
     def take_marks(self) -> list[int]:
         """Return the ids to be marked as written, once.
@@ -96,7 +126,7 @@ class Outbound:
         after = 0
         while True:
             with self._journal.read() as connection:
-                found = handouts.unwritten(connection, before, after=after)
+                found = handouts.unwritten(connection, before, self._clock.now(), after=after)
             if not found:
                 return done
             after = found[-1].id
@@ -125,6 +155,12 @@ def _write_batch(spools: Spools, files: Sequence[Handout], disk: Disk) -> list[i
     for fd in {spool.folders.out for _, spool in there}:
         disk.sync_folder(fd)
     return [number for number, _ in there]
+
+
+def _is_sealed(file: Handout) -> bool:
+    """Whether what was read back is the receipt of that id, as it was sealed."""
+    own = f"<ReceiptID>{file.receipt_id}</ReceiptID>".encode()
+    return own in (file.data or b"") and seal.unbroken(file.data)
 
 
 def _with_spools(spools: Spools, files: Sequence[Handout]) -> Iterator[tuple[Spool, Handout]]:

@@ -6,14 +6,17 @@ a plugin is told of it: hub.telling.
 """
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
+from hub import evidence
 from hub.issuing import Facts
 from hub.journal import Row, posting
-from hub.journal.taking import NewPayload
+from hub.journal.taking import NewPayload, Taken
 from hub.model import Kind, Notice, StatusUpdate, Submission
 from hub.receipt import DocumentDigest
 from hub.vault import Extent, Segment, Vault
@@ -109,25 +112,75 @@ def unpack(found: Row, rows: Sequence[Row], vault: Vault) -> Parcel:
 
     Raises `cipher.Damaged` or StorageFailed when what lies there does not open.
     """
-    own = bound_to(found)
-    key = vault.unwrap(found.key_wrapped, own.encode("ascii"))
-    sealed = None
-    if found.kind == Kind.NOTICE:
-        row = _one(rows, SEALED)
-        source = _blob(row, key, own)
-        sealed = SealedNotice(source=source, sha256=row.sha256, size=row.size)
-    kept = _read(_one(rows, CONTENT), key, own, vault)
-    prepared = next((row for row in rows if row.item == PREPARED), None)
-    return Parcel(
-        facts=facts(found, rows),
-        delivery_key=own,
-        key=key,
-        notice=_handed_in(found.kind, kept),
-        documents=tuple(extent_of(row) for row in rows if row.item == DOCUMENT),
-        sealed=sealed,
-        prepared=_blob(prepared, key, own) if prepared else None,
-        made_by=prepared.made_by if prepared else None,
-    )
+    with _opening():
+        own = bound_to(found)
+        key = vault.unwrap(found.key_wrapped, own.encode("ascii"))
+        sealed = None
+        if found.kind == Kind.NOTICE:
+            row = _one(rows, SEALED)
+            source = _blob(row, key, own)
+            sealed = SealedNotice(source=source, sha256=row.sha256, size=row.size)
+        kept = _read(_one(rows, CONTENT), key, own, vault)
+        prepared = next((row for row in rows if row.item == PREPARED), None)
+        return Parcel(
+            facts=facts(found, rows),
+            delivery_key=own,
+            key=key,
+            notice=_handed_in(found, kept, rows),
+            documents=tuple(extent_of(row) for row in rows if row.item == DOCUMENT),
+            sealed=sealed,
+            prepared=_blob(prepared, key, own) if prepared else None,
+            made_by=prepared.made_by if prepared else None,
+        )
+
+
+def vouch(found: Row, rows: Sequence[Row], taken: Taken | None) -> None:
+    """Hold a notice's rows against what the evidence log says of its taking.
+
+    What receipts say of a notice, and where it goes, stands in both: a row that was changed since
+    would have it told, or delivered, wrongly.
+    taken: None where the log knows nothing of it
+    Raises `cipher.Damaged`.
+    """
+    if taken is None:
+        return
+    with _opening():
+        entry = json.loads(taken.body)
+        said = dict(entry["subject"])
+        told = said.get("address") != found.address and taken.admitted  # in its normal form since
+        post = found.follows is not None
+        mine = {
+            "message_id": found.message_id,
+            "claim": found.claim,
+            "envelope_sha256": found.envelope_sha256,
+            "mailbox": said.get("mailbox") if post else found.mailbox,
+            "address": said.get("address") if told else found.address,
+        }
+        for n, document in enumerate(digests(rows)):
+            mine[f"document_{n}_sha256"] = document.handed_in
+        if found.status is not None:
+            mine["status"] = found.status
+        name = found.message_id.lower()
+        key = f"{found.tenant}\0{name}".encode()
+        same = (
+            hashlib.sha256(taken.body).hexdigest() == taken.digest
+            and mine == said
+            and entry["at"] == evidence.stamp(found.accepted_at)
+            and hashlib.sha256(key).hexdigest() == bound_to(found)
+            and found.message_key == (posting.KEY + name if post else name)
+            and (found.tenant, found.procedure) in taken.places
+        )
+    if not same:
+        raise cipher.Damaged("a notice's rows are not what the evidence log says of its taking")
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
+    """Let whatever a changed row brings out be known as damage to this notice."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
+        raise cipher.Damaged("what is stored of a notice is not as the hub keeps it") from error
 
 
 def facts(found: Row, rows: Sequence[Row]) -> Facts:
@@ -159,17 +212,20 @@ def bound_to(found: Row) -> str:
 
 def read_content(found: Row, rows: Sequence[Row], vault: Vault) -> Submission:
     """Return the notice, or status, as it was handed in, without the bytes of its documents."""
-    own = bound_to(found)
-    key = vault.unwrap(found.key_wrapped, own.encode("ascii"))
-    return _handed_in(found.kind, _read(_one(rows, CONTENT), key, own, vault))
+    with _opening():
+        own = bound_to(found)
+        key = vault.unwrap(found.key_wrapped, own.encode("ascii"))
+        return _handed_in(found, _read(_one(rows, CONTENT), key, own, vault), rows)
 
 
-def _handed_in(kind: str, kept: bytes) -> Submission:
-    try:
-        read = _status if kind == Kind.STATUS else _notice
-        return read.validate_json(kept)
-    except ValueError as error:  # written by a version that this one cannot read
-        raise cipher.Damaged("a notice is not as this version keeps it") from error
+def _handed_in(found: Row, kept: bytes, rows: Sequence[Row]) -> Submission:
+    """Return what was handed in; its rows must say the same where receipts are made of them."""
+    read = _status if found.kind == Kind.STATUS else _notice
+    notice = read.validate_json(kept)  # ValueError: by a version that this one cannot read
+    kinds = (found.case_reference, [(one.id, one.size) for one in digests(rows)])
+    if kinds != (notice.case_reference, [(one.id, one.size) for one in notice.documents]):
+        raise cipher.Damaged("a notice's rows name another case, or other documents, than it does")
+    return notice
 
 
 def _one(rows: Sequence[Row], item: str) -> Row:
@@ -180,7 +236,10 @@ def _one(rows: Sequence[Row], item: str) -> Row:
 
 
 def extent_of(row: Row) -> Extent:
-    """Return where a payload row lies in the vault."""
+    """Return where a payload row lies in the vault. Raises ValueError where it names no place."""
+    place = (row.offset, row.length, row.size)
+    if not row.segment or not all(isinstance(one, int) and 0 <= one < 2**53 for one in place):
+        raise ValueError("no place in a segment")
     return Extent(
         segment=row.segment, offset=row.offset, length=row.length, size=row.size, sha256=row.sha256
     )

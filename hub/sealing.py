@@ -50,7 +50,7 @@ class Sealing:
         try:
             kept = parcel.read_content(row, rows, self.vault)
         except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
-            logger().error("payload damaged", message_id=row.message_id, exc_info=error)
+            logger().error("payload damaged", message_id=row.message_id, row=row.id, exc_info=error)
             with self.journal.write() as tx:
                 circuits.hold_itself(tx, row, now)
             return

@@ -55,6 +55,7 @@ KEYS: Mapping[str, re.Pattern[str]] = {
     "seconds": _NUMBER,
     "barriers": _NUMBER,
     "line": _NUMBER,
+    "row": _NUMBER,
     "due": _TIME,
     "error": re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,79}"),
     "errno": _WORD,

@@ -9,6 +9,7 @@ from hub.app.parts import Parts
 from hub.attendant import Attendant, make_attendant
 from hub.clock import Clock
 from hub.config import Config
+from hub.damage import Damage
 from hub.diagnosis import Diagnoser
 from hub.dispatch import (
     Air,
@@ -47,7 +48,6 @@ from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock, open_spool
 from hub.telemetry import logger
 from hub.vault import Vault, load_master_key
-from postfach_mailbox import Capabilities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ class Ground:
     spools: dict[tuple[str, str], Spool]
     issuer: Issuer
     lock: WorkerLock
+    damage: Damage
 
 
 @contextmanager
@@ -93,6 +94,7 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
             outbound=Outbound(ground.journal, ground.spools, ground.disk, clock),
             acknowledgements=Acknowledgements(ground.journal, ground.spools, clock),
             observing=Observing(journal=ground.journal, worker=name, attendants=_observers(ground)),
+            damage=ground.damage,
             barriers=ground.disk.barriers,
             lock=ground.lock,
         )
@@ -107,6 +109,8 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
     if clock.mark:
         logger().error("a test clock - its receipts say wrong times")
     journal.bind(config.fingerprint())
+    damage = Damage(journal=journal, clock=clock)
+    damage.begin()
     lock = stack.enter_context(WorkerLock.hold(config.spool.path, name))
     vault = Vault(config.vault.path, master, disk)
     stack.callback(vault.close)
@@ -134,6 +138,7 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
         spools=spools,
         issuer=Issuer(name=config.hub.name, log_id=journal.log_id, seal=seal),
         lock=lock,
+        damage=damage,
     )
 
 
@@ -147,8 +152,7 @@ def _lines(ground: Ground) -> dict[str, Line]:
         host = make_host("mailboxes", name, table, base=ground.config.folder, clock=ground.clock)
         made = make_line(name, ground.config, host, ground.clock)
         made.circuit_open = known[name].is_open
-        if told := known[name].capabilities:
-            made.capabilities = Capabilities.model_validate_json(told)
+        made.capabilities = known[name].told()
         lines[name] = made
     return lines
 

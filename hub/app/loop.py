@@ -121,6 +121,7 @@ class Loop:
             self._bury()
             parts.checks.tend()
             parts.observing.tend()
+            parts.damage.step()
             parts.sealing.step()
             self.finished(parts.dispatch.tend())
             self.hand_out()

@@ -7,6 +7,7 @@ from hub.acknowledgement import Acknowledgements
 from hub.attendant import Attendant
 from hub.clock import Clock
 from hub.config import Config
+from hub.damage import Damage
 from hub.dispatch import Dispatch, Line
 from hub.durable import Barriers
 from hub.intake import Checks, Intake
@@ -36,6 +37,7 @@ class Parts:
     outbound: Outbound
     acknowledgements: Acknowledgements
     observing: Observing
+    damage: Damage
     barriers: Barriers
     lock: WorkerLock
 

@@ -7,6 +7,7 @@ from hub.config import Config
 from hub.journal import Journal
 from hub.journal import workers as known
 from hub.spool import Claim, Spool, WorkerLock, workers
+from hub.spool.folders import WORKER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,7 @@ def find_gone(
     only one hub takes over, and let go for good after it.
     """
     with journal.read() as connection:
-        candidates = {worker for worker, _ in known.unended(connection)}
+        candidates = {one for one, _ in known.unended(connection) if WORKER.fullmatch(one)}
     candidates.update(workers(config.spool.path))
     for spool in spools.values():
         candidates.update(spool.folders.workers())

@@ -67,7 +67,7 @@ def release(file: Path, message_id: str, tenant: str | None) -> None:
     itself when the mailbox is mended, and is refused here (65).
     """
     from hub.clock import system_clock
-    from hub.journal import deciding, questions
+    from hub.journal import deciding, questions, soundness
     from hub.journal.cases import BY_MAILBOX
     from hub.model import State
 
@@ -83,6 +83,12 @@ def release(file: Path, message_id: str, tenant: str | None) -> None:
                 f"it is held by its mailbox {row.mailbox}, not by itself",
                 where=message_id,
                 fix="Mend the mailbox (hub doctor); what is held goes on by itself",
+            )
+        if wrong := soundness.of_notice(tx.connection, row.id):
+            raise DataInvalid(
+                f"its rows in the journal are damaged: {', '.join(wrong)}",
+                where=message_id,
+                fix="Put back what stood there, from a backup; then release it",
             )
         due_at = deciding.release(tx, row, questions.policy(tx.connection, row.mailbox), now)
         tx.note(row.id, "notice.released", now, message_id=row.message_id, user=who())

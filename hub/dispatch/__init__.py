@@ -29,7 +29,7 @@ from hub.dispatch.listening import Air
 from hub.dispatch.preparing import Preparing
 from hub.dispatch.results import Results
 from hub.dispatch.tending import Tending
-from hub.errors import StorageFailed
+from hub.errors import HubError, StorageFailed
 from hub.journal.attempts import Lease, Term
 from hub.journal.handouts import Handout
 from hub.model import State
@@ -170,7 +170,17 @@ class Dispatch:
         return finished
 
     def _write(self, ended: Sequence[Result], finished: Finished) -> None:
-        written = self.results.write(ended)
+        try:
+            written = self.results.write(ended)
+        except (HubError, SealUnavailable):
+            raise
+        except Exception as error:  # noqa: BLE001  # of one notice's rows: it keeps no other back
+            for one in ended if len(ended) > 1 else ():
+                self._write([one], finished)
+            if len(ended) == 1:  # its attempt stays without end, so it is in doubt, and counted
+                message_id = ended[0].flight.facts.message_id
+                logger().error("result not written", message_id=message_id, exc_info=error)
+            return
         for name in written.opened:
             self.lines[name].fall_out()
         if written.stale:

@@ -21,6 +21,7 @@ from hub.journal import (
     payloads,
     posting,
     queue,
+    taking,
 )
 from hub.journal.attempts import Lease
 from hub.journal.pauses import Paused
@@ -162,12 +163,16 @@ class Leasing:
         with self.journal.read() as connection:
             history = attempts.history(connection, ids)
             kept = payloads.load_all(connection, ids)
+            taken = taking.taken(connection, found)
         opened = []
         for row in found:
             try:
+                parcel.vouch(row, kept[row.id], taken.get(row.id))
                 opened.append(self._open(line, row, kept[row.id], history.get(row.id, [])))
             except (Damaged, HubError) as error:  # what does not open is held, the rest flows
-                logger().error("payload damaged", message_id=row.message_id, exc_info=error)
+                logger().error(
+                    "payload damaged", message_id=row.message_id, row=row.id, exc_info=error
+                )
                 with self.journal.write() as tx:
                     circuits.hold_itself(tx, row, self.clock.now())
         return opened

@@ -122,7 +122,9 @@ class Preparing:
             try:
                 opened.append((result, parcel.unpack(row, kept[row.id], self.vault)))
             except (Damaged, HubError) as error:
-                logger().error("payload damaged", message_id=row.message_id, exc_info=error)
+                logger().error(
+                    "payload damaged", message_id=row.message_id, row=row.id, exc_info=error
+                )
         return opened
 
 

@@ -25,6 +25,7 @@ from hub.journal import (
     payloads,
     recovery,
     steps,
+    taking,
     timekeeping,
 )
 from hub.journal.handouts import Handout
@@ -160,9 +161,18 @@ class Tending:
             ids = [row.id for row in found]
             history = attempts.history(tx.connection, ids)
             kept = payloads.load_all(tx.connection, ids)
+            taken = taking.taken(tx.connection, found)
             for row in found:
                 state = transition.at_deadline(State(row.state))
                 code = "OUTCOME_UNKNOWN" if state is State.UNRESOLVED else "GAVE_UP"
+                try:
+                    parcel.vouch(row, kept[row.id], taken.get(row.id))
+                except Damaged as error:  # no receipt tells what was changed
+                    logger().error(
+                        "payload damaged", message_id=row.message_id, row=row.id, exc_info=error
+                    )
+                    circuits.hold_itself(tx, row, now)
+                    continue
                 facts = parcel.facts(row, kept[row.id])
                 made = self.issuer.of_notice(
                     FINAL_EVENTS[state],
@@ -187,10 +197,14 @@ class Tending:
         for row in self._untold(line.name):
             with self.journal.read() as connection:
                 rows = payloads.load(connection, row.id)
+                taken = taking.taken(connection, [row])
             try:
+                parcel.vouch(row, rows, taken.get(row.id))
                 kept = parcel.read_content(row, rows, self.vault)
             except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
-                logger().error("payload damaged", message_id=row.message_id, exc_info=error)
+                logger().error(
+                    "payload damaged", message_id=row.message_id, row=row.id, exc_info=error
+                )
                 with self.journal.write() as tx:
                     circuits.hold_itself(tx, row, now)
                 continue

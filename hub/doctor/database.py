@@ -8,18 +8,20 @@ from hub import acknowledgement
 from hub.clock import Clock
 from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
-from hub.journal import Journal, circuits, pauses, questions, returning
+from hub.journal import Journal, circuits, pauses, questions, returning, soundness
+from hub.journal.aside import HELD_BY_DAMAGE
 from hub.journal.cases import cases, items
 from hub.journal.circuits import (
     HELD_BY_CAPABILITIES,
     HELD_BY_CRASHES,
     HELD_BY_MAILBOX,
+    HELD_BY_PAYLOAD,
     START_FAILED,
     Circuit,
 )
 from hub.journal.pauses import Pause
 from hub.journal.returning import Stuck
-from postfach_mailbox import Capabilities
+from hub.journal.soundness import Unsound
 
 # why a notice is held -> why that matters, what to do
 HELD = {
@@ -35,7 +37,16 @@ HELD = {
         "The hub or the mailbox died at it again and again; it is not tried on its own.",
         "Look at the log for the crashes and mend their cause; then hub release MESSAGE_ID",
     ),
+    HELD_BY_PAYLOAD: (
+        "What is stored of it does not open: a file, or a row, of it was changed or is gone.",
+        "See the log for `payload damaged`; put back what is gone, then hub release MESSAGE_ID",
+    ),
+    HELD_BY_DAMAGE: (
+        "Its rows in the journal are damaged; nothing is sent, or told, of what was changed.",
+        "See `journal` here; put back what stood there (backup), then hub release MESSAGE_ID",
+    ),
 }
+NAMED = 20  # damaged rows that are named; the rest is counted
 OFTEN = 3  # failures of a return channel in a row
 OTHERWISE = ("A held notice is not tried.", "hub status MESSAGE_ID says what it waits for")
 
@@ -51,6 +62,7 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         waiting = Counter(case.kind for case in cases(connection, config.mailboxes))
         waiting.update("returned" for _ in items(connection))
         stuck = returning.stuck(connection, OFTEN)
+        damaged = [one for table in soundness.ALL for one in soundness.unsound(connection, table)]
     settings = ", ".join(f"{name}={value}" for name, value in journal.settings().items())
     yield fine("database", f"schema {schema}, {settings}")
     total = ", ".join(f"{count} {state}" for state, count in counts.items())
@@ -59,12 +71,30 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         why, fix = HELD.get(group.reason, OTHERWISE)
         what = f"{group.count} held for {group.mailbox} since {_moment(group.since)}"
         yield wrong("notices", f"{what} ({group.reason})", why=why, fix=fix)
+    yield from _damage(damaged)
     yield from _circuits(config, known)
     yield from _relays(config, known)
     yield from _pauses(paused)
     yield from _cases(waiting)
     yield from _channels(stuck)
     yield from _receipts(config, journal, clock)
+
+
+def _damage(found: list[Unsound]) -> Iterator[Finding]:
+    for one in found[:NAMED]:
+        yield wrong(
+            "journal",
+            f"row {one.row} of {one.table} is damaged: {', '.join(one.columns)}",
+            why="Something else than the hub has changed it; the hub sets it aside.",
+            fix="See to the disk; put back what stood there, from a backup",
+        )
+    if len(found) > NAMED:
+        yield wrong(
+            "journal",
+            f"{len(found) - NAMED} more rows are damaged",
+            why="The disk, or a hand, changes the database.",
+            fix="Stop the hub, keep the database as it is, restore a backup",
+        )
 
 
 def _circuits(config: Config, known: Mapping[str, Circuit]) -> Iterator[Finding]:
@@ -86,8 +116,8 @@ def _circuits(config: Config, known: Mapping[str, Circuit]) -> Iterator[Finding]
 def _relays(config: Config, known: Mapping[str, Circuit]) -> Iterator[Finding]:
     for name, tenant in config.tenants.items():
         relay = known.get(tenant.postal or "")
-        told = relay.capabilities if relay else None
-        if told is not None and not Capabilities.model_validate_json(told).relays:
+        told = relay.told() if relay else None
+        if told is not None and not told.relays:
             yield wrong(
                 f"tenant {name}",
                 f"postal names {tenant.postal}, which is a mailbox and no relay to the post",

@@ -18,6 +18,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hub.journal import attempts, posting, questions, returning
+from hub.journal.aside import HELD_BY_DAMAGE
 from hub.journal.circuits import (
     HELD_BY_CAPABILITIES,
     HELD_BY_MAILBOX,
@@ -29,6 +30,10 @@ from hub.model import Kind, State
 from hub.transition import operation
 
 IN_DOUBT, HELD, UNRESOLVED, LATE = "in-doubt", "held", "unresolved", "late"
+RESTORE = (
+    "hub doctor names the columns: put back what stood there (backup), then: hub release"
+    " MESSAGE_ID; or hub settle"
+)
 LOOK = "look into the mailbox, then: hub settle MESSAGE_ID --as deposited|failed --reason ..."
 MEND = "mend the cause (log, hub doctor), then: hub release MESSAGE_ID; or hub settle"
 RECEIPT = "see that receipt in out/, then: hub settle MESSAGE_ID --as failed --reason ..."
@@ -87,6 +92,7 @@ TROUBLES = {
     "REPLY_MISSING": "it is a reply without content, of a plugin for contract 1.0",
     "NOT_DEPOSITED": "it tells the retrieval of a notice that is not deposited",
     "LATE_FAILURE": "the mailbox takes back what it had confirmed",
+    "NOTICE_DAMAGED": "it belongs to a notice whose rows in the journal were changed",
     "NOT_POSTED": "the print service tells of a letter that was never handed to it",
 }
 
@@ -177,6 +183,8 @@ def _held(connection: sa.Connection, configured: Collection[str]) -> Iterator[Ca
             why, fix = "a receipt from before the restore says how it ended", RECEIPT
         elif row.held_reason == HELD_BY_PAYLOAD:
             why, fix = "what is stored of it does not open", MEND
+        elif row.held_reason == HELD_BY_DAMAGE:
+            why, fix = "its rows in the journal are damaged", RESTORE
         else:
             why, fix = "the hub or its mailbox died at it again and again", MEND
         yield Case(row=row, kind=HELD, since=row.held_at, why=why, fix=fix)

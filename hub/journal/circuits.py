@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from hub.journal import Transaction, pauses
 from hub.journal.tables import Row, mailbox, notice
 from hub.model import State
+from postfach_mailbox import Capabilities
 
 HELD_BY_MAILBOX, HELD_BY_CAPABILITIES = "mailbox", "capabilities"
 HELD_BY_CRASHES, HELD_BY_PAYLOAD = "crashes", "payload"
@@ -47,6 +48,18 @@ class Circuit:
     is_open: bool
     opened_at: datetime | None
     reason: str | None
+
+    def told(self) -> Capabilities | None:
+        """Return what it told of itself; None also for what cannot be read: it tells it again."""
+        return told_by(self.capabilities)
+
+
+def told_by(kept: str | None) -> Capabilities | None:
+    """Return what a mailbox told, as it is kept; None for nothing, and for what is none."""
+    try:
+        return Capabilities.model_validate_json(kept) if kept else None
+    except ValueError:
+        return None
 
 
 def read(connection: sa.Connection) -> dict[str, Circuit]:

@@ -68,6 +68,7 @@ def connect(path: Path, *, create: bool) -> sa.Engine:
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
     """Set what a connection needs; the busy time first, else two openers collide at WAL."""
     connection.isolation_level = None  # transactions are begun by us, see _begin
+    connection.text_factory = _text
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -75,6 +76,11 @@ def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
     cursor.execute("PRAGMA secure_delete=ON")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _text(value: bytes) -> str:
+    """Return a text; one that is damaged is read, so that it stops no other: see `soundness`."""
+    return str(value, "utf-8", "replace")
 
 
 def _begin(connection: sa.Connection) -> None:

@@ -33,7 +33,10 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handout:
-    """A receipt file: its spool, its name, its bytes."""
+    """A receipt file: its spool, its name, its bytes.
+
+    receipt_id: of one that was read back from the journal, to be looked at before it is written
+    """
 
     id: int
     tenant: str
@@ -42,6 +45,7 @@ class Handout:
     nn: int
     suffix: str
     data: bytes
+    receipt_id: str | None = None
 
     @property
     def name(self) -> str:
@@ -91,6 +95,7 @@ class _Wanted:
     stem: str
     suffix: str
     data: bytes
+    receipt_id: str | None = None
 
 
 _HAND_OUT = sa.insert(handout).returning(handout.c.id, sort_by_parameter_order=True)
@@ -139,6 +144,7 @@ def again(tx: Transaction, notice_id: int, stem: str | None = None) -> list[Hand
                 stem=one,
                 suffix=found.suffix,
                 data=found.bytes,
+                receipt_id=found.receipt_id,
             )
             known = tx.connection.execute(
                 sa.update(handout)
@@ -162,6 +168,7 @@ def _file(wanted: _Wanted, number: int, nn: int) -> Handout:
         nn=nn,
         suffix=wanted.suffix,
         data=wanted.data,
+        receipt_id=wanted.receipt_id,
     )
 
 
@@ -193,35 +200,41 @@ def receipted(connection: sa.Connection, notice_ids: Iterable[int]) -> set[int]:
     return {row.notice_id for row in rows}
 
 
+_OF_ITS_DROP = sa.exists().where(
+    drop.c.tenant == handout.c.tenant,
+    drop.c.procedure == handout.c.procedure,
+    drop.c.stem == handout.c.stem,
+    sa.or_(drop.c.notice_id == receipt.c.notice_id, drop.c.claim == receipt.c.claim),
+)
+
+
 def unwritten(
-    connection: sa.Connection, before: datetime, *, after: int = 0, limit: int = 500
+    connection: sa.Connection,
+    before: datetime,
+    now: datetime,
+    *,
+    after: int = 0,
+    limit: int = 500,
 ) -> list[Handout]:
     """Return files that were to be written before a time and are not marked so: a crash's rest.
 
+    Also one whose time is damaged, or still to come, but none for a spool that its drop was not in.
     after: only ids above it; to go on where the last call ended
     """
     rows = connection.execute(
-        sa.select(handout, receipt.c.suffix, receipt.c.bytes)
+        sa.select(handout, receipt.c.suffix, receipt.c.bytes, receipt.c.receipt_id)
         .join(receipt, receipt.c.id == handout.c.receipt)
-        .where(handout.c.written_at.is_(None), receipt.c.issued_at <= before, handout.c.id > after)
+        .where(
+            handout.c.written_at.is_(None),
+            sa.or_(receipt.c.issued_at <= before, receipt.c.issued_at > now),
+            handout.c.id > after,
+            _OF_ITS_DROP,
+        )
         .order_by(handout.c.id)
         .limit(limit)
     )
-    return [
-        _file(
-            _Wanted(
-                receipt=row.receipt,
-                tenant=row.tenant,
-                procedure=row.procedure,
-                stem=row.stem,
-                suffix=row.suffix,
-                data=row.bytes,
-            ),
-            row.id,
-            row.nn,
-        )
-        for row in rows
-    ]
+    names = ("id", "tenant", "procedure", "stem", "nn", "suffix", "receipt_id")
+    return [Handout(**{name: getattr(row, name) for name in names}, data=row.bytes) for row in rows]
 
 
 def written(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
@@ -246,7 +259,11 @@ def untaken(
             handout.c.procedure == procedure,
         )
     )
-    return {f"{row.stem}.{row.nn:02d}.{row.suffix}.xml": (row.id, row.written_at) for row in rows}
+    return {
+        f"{row.stem}.{row.nn:02d}.{row.suffix}.xml": (row.id, row.written_at)
+        for row in rows
+        if row.written_at and isinstance(row.nn, int)  # not what is damaged
+    }
 
 
 def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:

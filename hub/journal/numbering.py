@@ -22,6 +22,7 @@ _LAST = (
         handout.c.tenant == sa.bindparam("tenant"),
         handout.c.procedure == sa.bindparam("procedure"),
         handout.c.stem.in_(sa.bindparam("stems", expanding=True)),
+        sa.func.typeof(handout.c.nn) == "integer",  # a damaged one counts for nothing
     )
     .group_by(handout.c.stem)
 )

@@ -6,7 +6,7 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from hub.evidence import Commit
+from hub.evidence import HEX, Commit
 from hub.journal.tables import chain, entry, receipt
 
 AT_ONCE = 1000  # rows read in one go
@@ -53,3 +53,11 @@ class Log:
     def count_receipts(self) -> int:
         """Return how many receipts there are."""
         return int(self.connection.scalar(sa.select(sa.func.count()).select_from(receipt)) or 0)
+
+
+def goes_on(connection: sa.Connection) -> bool:
+    """Whether the log's last link is one, so that the next can be chained to it."""
+    last = connection.execute(
+        sa.select(chain.c.value).order_by(chain.c.seq.desc()).limit(1)
+    ).first()
+    return last is None or (isinstance(last.value, str) and bool(HEX.fullmatch(last.value)))

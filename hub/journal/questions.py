@@ -9,12 +9,11 @@ import sqlalchemy as sa
 
 from hub import transition
 from hub.errors import DataInvalid
-from hub.journal import applications, database, pauses, posting
+from hub.journal import applications, circuits, database, pauses, posting
 from hub.journal.attempts import history
 from hub.journal.tables import Row, chain, handout, late, mailbox, notice, receipt
 from hub.model import Kind, State
 from hub.transition import RECONCILE, Policy
-from postfach_mailbox import Capabilities
 
 LIST_LIMIT = 10_000
 
@@ -168,7 +167,7 @@ def open_by_state(connection: sa.Connection) -> dict[str, int]:
 def policy(connection: sa.Connection, name: str) -> Policy:
     """Return what a mailbox allows in doubt, as far as it ever told; without its waits."""
     told = connection.scalar(sa.select(mailbox.c.capabilities).where(mailbox.c.name == name))
-    return transition.policy((), Capabilities.model_validate_json(told) if told else None)
+    return transition.policy((), circuits.told_by(told))
 
 
 def schema_version(connection: sa.Connection) -> str | None:

@@ -79,7 +79,7 @@ def untaken(
             returned_file.c.procedure == procedure,
         )
     )
-    return {name(row): (row.id, row.written_at) for row in rows}
+    return {name(row): (row.id, row.written_at) for row in rows if row.written_at}
 
 
 def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub.journal import Transaction
-from hub.journal.tables import drop, notice, payload
+from hub.journal.tables import Row, drop, entry, notice, payload
 from hub.model import Kind
 
 TAKEN, REPEATED, REFUSED, STUCK = "taken", "repeated", "refused", "stuck"
@@ -158,6 +158,60 @@ class NewDrop:
     refusal: str | None = None
     code: str | None = None
     file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The entry of the evidence log that a notice was taken: its bytes and their digest.
+
+    places: tenant and procedure of each drop of it
+    admitted: whether its address was brought into its mailbox's own form since
+    """
+
+    body: bytes
+    digest: str
+    places: frozenset[tuple[str, str]]
+    admitted: bool
+
+
+_TAKEN = (
+    sa.select(entry.c.notice_id, entry.c.kind, entry.c.body, entry.c.digest)
+    .where(
+        entry.c.notice_id.in_(sa.bindparam("ids", expanding=True)),
+        entry.c.kind.in_(("notice.taken", "status.taken", "notice.freed")),
+    )
+    .order_by(entry.c.id)
+)
+
+_PLACES = sa.select(drop.c.notice_id, drop.c.tenant, drop.c.procedure).where(
+    drop.c.notice_id.in_(sa.bindparam("ids", expanding=True))
+)
+
+
+def taken(connection: sa.Connection, rows: Iterable[Row]) -> dict[int, Taken]:
+    """Return what the evidence log says of the taking of notices, by id; of a post job, of its."""
+    whose = {row.id: row.id if row.follows is None else row.follows for row in rows}
+    ids = {"ids": list(set(whose.values()))}
+    places: dict[int, set[tuple[str, str]]] = {}
+    for place in connection.execute(_PLACES, ids):
+        places.setdefault(place.notice_id, set()).add((place.tenant, place.procedure))
+    first: dict[int, Any] = {}
+    admitted = set()
+    for one in connection.execute(_TAKEN, ids):
+        if one.kind == "notice.freed":
+            admitted.add(one.notice_id)
+        else:
+            first.setdefault(one.notice_id, one)
+    return {
+        number: Taken(
+            body=first[of].body,
+            digest=first[of].digest,
+            places=frozenset(places.get(of, ())),
+            admitted=of in admitted,
+        )
+        for number, of in whose.items()
+        if of in first
+    }
 
 
 def drops(tx: Transaction, rows: Sequence[NewDrop]) -> None:

@@ -22,5 +22,8 @@ class UtcTime(sa.TypeDecorator[datetime]):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
     def process_result_value(self, value: str | None, _dialect: Any) -> datetime | None:
-        """Return the stored time, aware."""
-        return None if value is None else datetime.fromisoformat(value)
+        """Return the stored time, aware; None also for what is none: `soundness` finds it."""
+        try:
+            return None if value is None else datetime.fromisoformat(value)
+        except (ValueError, TypeError):  # of one row: the others of its batch are read
+            return None

@@ -2,10 +2,13 @@
 
 from datetime import datetime
 
-from hub.journal import Transaction, attempts, posting, returning
+from hub import parcel
+from hub.journal import Row, Transaction, attempts, payloads, posting, returning, taking
 from hub.model import Kind, State
 from postfach_mailbox import Item
+from postfach_mailbox.cipher import Damaged
 
+DAMAGED = "NOTICE_DAMAGED"
 NO_REPLY, LATE_FAILURE, NOT_POSTED = "REPLY_MISSING", "LATE_FAILURE", "NOT_POSTED"
 ASKABLE = ("PENDING", "IN_DOUBT")
 
@@ -15,6 +18,16 @@ def trouble(tx: Transaction, notice_id: int | None, item: Item, now: datetime) -
     if notice_id is None:
         return returning.UNKNOWN
     row = attempts.row(tx.connection, notice_id)
+    try:
+        taken = taking.taken(tx.connection, [row])
+        parcel.vouch(row, payloads.load(tx.connection, row.id), taken.get(row.id))
+    except Damaged:  # no receipt, and no Reply, tells what was changed
+        return DAMAGED
+    return _of(tx, row, item, now)
+
+
+def _of(tx: Transaction, row: Row, item: Item, now: datetime) -> str | None:
+    """Return why a person must look at an item, by its kind and its notice's state."""
     state = row.state
     match item.kind:
         case "post-result" if row.follows is None:
@@ -32,7 +45,7 @@ def trouble(tx: Transaction, notice_id: int | None, item: Item, now: datetime) -
         case "retrieval" if state != "DEPOSITED":
             return posting.NOT_DEPOSITED
         case "late-failure" if state in ASKABLE:
-            returning.ask_now(tx, notice_id, now)
+            returning.ask_now(tx, row.id, now)
         case "late-failure" if state == "DEPOSITED":
             return LATE_FAILURE
     return None

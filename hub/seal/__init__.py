@@ -12,7 +12,7 @@ Source: ETSI EN 319 132-1 (XAdES), EN 319 102-1 (validation), TS 119 312 (algori
 
 from hub.seal.key import load
 from hub.seal.policy import POLICY, Algorithm, SealInvalid, SealUnavailable
-from hub.seal.verification import Verified, is_own, verify
+from hub.seal.verification import Verified, is_own, unbroken, verify
 from hub.seal.xades import Seal
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "Verified",
     "is_own",
     "load",
+    "unbroken",
     "verify",
 ]

@@ -93,6 +93,20 @@ def is_own(data: bytes, own: Seal, at: datetime) -> bool:
     return True
 
 
+def unbroken(data: bytes) -> bool:
+    """Whether a file is still what was sealed, by the certificate in it: nothing of whose that is.
+
+    For what the hub itself has kept; who trusts the file needs `verify`.
+    """
+    try:
+        parts = take_apart(data)
+        top = parts.certificates[-1].public_bytes(Encoding.PEM)
+        verify(data, top, at=parts.signed_at)
+    except SealInvalid:
+        return False
+    return True
+
+
 def _anchors(trust: tuple[Path, ...] | bytes) -> list[x509.Certificate]:
     try:
         texts = [trust] if isinstance(trust, bytes) else [path.read_bytes() for path in trust]

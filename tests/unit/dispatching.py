@@ -19,6 +19,7 @@ from hub.host.events import Fault
 from hub.issuing import Issuer
 from hub.journal import Journal, Row, attempts, circuits, open_journal, taking
 from hub.journal.tables import late, notice, receipt
+from hub.model import Notice
 from hub.parcel import CONTENT, DOCUMENT, SEALED, stored
 from hub.vault import Vault, load_master_key, new_key
 from postfach_mailbox import Capabilities, Deposited, Evidence, Health, Reason, Repeat
@@ -29,6 +30,7 @@ from tests.unit.notices import START, TurnedClock
 
 CALL = 30.0  # seconds that a call may take
 WAITS = (timedelta(seconds=60), timedelta(seconds=300))
+PDF = b"%PDF"
 PLUGIN = "postfach-mailbox-played==1.0"
 WHY = Reason(code="UNREACHABLE", text="no connection")
 DEPOSITED = Deposited(
@@ -160,10 +162,10 @@ class Ground:
         key, row = new_key(), notices.notice(number, **changes)
         delivery_key = row.delivery_key
         wrapped = self.vault.wrap(key, delivery_key.encode("ascii"))
-        told = envelopes.read(envelopes.MINIMAL)
+        told = _told(row.case_reference)
         with self.vault.segment() as segment:
             bound = parcel.context(delivery_key, DOCUMENT, 0)
-            document = segment.add(key, bound, [b"%PDF"], 10)
+            document = segment.add(key, bound, [PDF], 10)
             rows = [
                 parcel.extent_row(DOCUMENT, 0, document, told.documents[0].id),
                 stored(segment, key, delivery_key, CONTENT, parcel.content(told, [document]))[0],
@@ -200,6 +202,13 @@ class Ground:
     def late(self, notice_id: int = 1) -> Sequence[Row]:
         with self.journal.read() as connection:
             return connection.execute(sa.select(late).where(late.c.notice_id == notice_id)).all()
+
+
+def _told(case_reference: str | None) -> Notice:
+    """Return a notice with a document as large as the one that `take` keeps."""
+    told = envelopes.read(envelopes.MINIMAL)
+    documents = tuple(replace(one, size=len(PDF)) for one in told.documents)
+    return replace(told, case_reference=case_reference, documents=documents)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,212 @@
+"""Rows that are not as the hub writes them: a disk, or a hand, has changed them.
+
+A row is sound when each value has its column's type, a time is a time, a word is one of those that
+the hub writes, and what belongs together is together. Values that are sound and not true are found
+where they are used: `hub.parcel.vouch`. Generated from `hub.journal.tables`.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hub.journal.tables import (
+    attempt,
+    drop,
+    handout,
+    late,
+    mailbox,
+    notice,
+    observer,
+    pause,
+    payload,
+    receipt,
+    returned,
+    returned_file,
+    worker,
+)
+from hub.journal.utctime import UtcTime
+from hub.journal.values import Words
+from hub.model import FINAL, Kind, State, Status
+from hub.receipt import Outcome
+from hub.transition import PREPARE, RECONCILE, SENT
+
+OF_A_NOTICE = (payload, attempt, late, receipt)  # damage to one of its rows is damage to the notice
+OTHERS = (handout, drop, returned, returned_file)
+SMALL = (mailbox, pause, observer, worker)  # a few rows, which the hub can make again
+ALL = (notice, *OF_A_NOTICE, *OTHERS, *SMALL)
+
+_DAY, _CLOCK = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]", "T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]."
+_TIME = f"{_DAY}{_CLOCK}{'[0-9]' * 6}Z"
+_TIME_WRONG = (
+    "(typeof({c}) <> 'text' OR {c} NOT GLOB '" + _TIME + "' OR {c} < '0001'"
+    " OR substr({c}, 12, 2) > '23'"
+    " OR date(substr({c}, 1, 10), '+0 days') IS NOT substr({c}, 1, 10))"
+)
+# by the names of SQLAlchemy's types; {c} is the column
+_TYPES = {
+    "Integer": "(typeof({c}) <> 'integer' OR {c} < 0)",
+    "Boolean": "({c} NOT IN (0, 1))",
+    "Float": "(typeof({c}) NOT IN ('real', 'integer'))",
+    "Blob": "(typeof({c}) <> 'blob')",
+    "Words": "(typeof({c}) <> 'text')",
+}
+
+
+def _words(words: Iterable[str]) -> str:
+    return "{c} NOT IN (" + ", ".join(f"'{word}'" for word in words) + ")"
+
+
+_finals = ", ".join(f"'{state}'" for state in sorted(FINAL))
+_told_finals = ", ".join(f"'{one}'" for one in Outcome if one.final)
+_no_notice = "NOT EXISTS (SELECT 1 FROM notice WHERE notice.id = {c})"
+# table, column -> what is wrong beside the type
+_RULES: Mapping[tuple[str, str], str] = {
+    ("notice", "state"): _words(State),
+    ("notice", "held_from"): _words(set(State) - FINAL - {State.HELD}),
+    ("notice", "kind"): _words((Kind.NOTICE, Kind.STATUS)),
+    ("notice", "status"): _words(Status),
+    ("notice", "settled_as"): _words(("deposited", "failed")),
+    ("notice", "follows"): "NOT EXISTS (SELECT 1 FROM notice AS o WHERE o.id = {c})",
+    ("payload", "notice_id"): _no_notice,
+    ("payload", "item"): _words(("document", "content", "sealed", "prepared")),
+    ("attempt", "notice_id"): _no_notice,
+    ("attempt", "operation"): _words((*SENT, RECONCILE, PREPARE)),
+    ("late", "notice_id"): _no_notice,
+    ("late", "attempt_id"): "NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.id = {c})",
+    ("receipt", "notice_id"): _no_notice,
+    ("receipt", "outcome"): _words(Outcome),
+    ("handout", "receipt"): "NOT EXISTS (SELECT 1 FROM receipt WHERE receipt.id = {c})",
+    ("drop", "kind"): _words(("taken", "repeated", "refused", "stuck")),
+    ("drop", "notice_id"): _no_notice,
+    ("returned", "notice_id"): _no_notice,
+    ("returned_file", "returned"): "NOT EXISTS (SELECT 1 FROM returned WHERE returned.id = {c})",
+    ("pause", "kind"): _words(("tenant", "mailbox")),
+}
+# table, column -> what is wrong with what belongs together, where the column alone is not
+_TOGETHER: Mapping[tuple[str, str], str] = {
+    ("notice", "open"): f"open IS NOT (state NOT IN ({_finals}))",
+    ("notice", "final_at"): "NOT open AND final_at IS NULL",
+    ("notice", "held_from"): "(state = 'HELD') IS NOT (held_from IS NOT NULL)",
+    ("notice", "held_at"): "state = 'HELD' AND held_at IS NULL",
+    ("notice", "due_at"): "state IN ('SEALED', 'DEFERRED') AND due_at IS NULL",
+    ("notice", "lease_end"): "lease_owner IS NOT NULL AND lease_end IS NULL",
+    ("notice", "lease_boot"): "lease_owner IS NOT NULL AND lease_boot IS NULL",
+    ("notice", "key_wrapped"): "open AND key_wrapped IS NULL",
+    ("attempt", "outcome"): "(ended_at IS NULL) IS NOT (outcome IS NULL)",
+    ("receipt", "final"): (f"final IS NOT (notice_id IS NOT NULL AND outcome IN ({_told_finals}))"),
+    ("mailbox", "opened_at"): "circuit_open AND opened_at IS NULL",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsound:
+    """A row that is not as the hub writes it: its number in its table, and which columns.
+
+    whose: the notice that it belongs to, where that is known
+    """
+
+    table: str
+    row: int
+    columns: tuple[str, ...]
+    whose: int | None = None
+
+
+def unsound(
+    connection: sa.Connection,
+    table: sa.Table,
+    *,
+    after: int = 0,
+    up_to: int | None = None,
+    only_open: bool = False,
+    notice_id: int | None = None,
+) -> Iterator[Unsound]:
+    """Give the rows of a table that are not sound, by their numbers.
+
+    after, up_to: only rows with numbers between
+    only_open: only rows of notices that are not final; notice_id: only those of this one
+    """
+    wrong, named, texts = _forms(table)
+    own = "notice.id" if table is notice else f'"{table.name}".notice_id'
+    place, given = [f"{_rowid(table)} > :after"], {"after": after}
+    if up_to is not None:
+        place, given = [*place, f"{_rowid(table)} <= :up_to"], given | {"up_to": up_to}
+    elif only_open:  # literally, so that an index is used
+        whole = f"{own} IN (SELECT id FROM notice WHERE open = 1)"  # noqa: S608  # of tables.py
+        place, given = ["open = 1" if table is notice else whole], {}
+    elif notice_id is not None:
+        place, given = [f"{own} = :whose"], {"whose": notice_id}
+    whose = own if "notice_id" in table.c or table is notice else "NULL"
+    rows = connection.execute(
+        sa.text(
+            f"SELECT {_rowid(table)}, {whose}, {', '.join((*wrong, *texts))}"  # noqa: S608  # of tables.py
+            f' FROM "{table.name}" WHERE {" AND ".join(place)}'
+            f" AND ({' OR '.join([*wrong, *(f'{one} IS NOT NULL' for one in texts)])})"
+        ),
+        given,
+    )
+    for number, of, *found in rows:
+        columns = {name for name, one in zip(named, found, strict=False) if one}
+        read = zip(_texts(table), found[len(wrong) :], strict=True)
+        columns |= {name for name, one in read if one is not None and not _is_text(one)}
+        if columns:
+            known, ordered = of if isinstance(of, int) else None, tuple(sorted(columns))
+            yield Unsound(table=table.name, row=number, columns=ordered, whose=known)
+
+
+def of_notice(connection: sa.Connection, notice_id: int) -> list[str]:
+    """Return what of a notice is not sound, as `table.column`; nothing if all is well."""
+    return [
+        f"{one.table}.{column}"
+        for table in (notice, *OF_A_NOTICE)
+        for one in unsound(connection, table, notice_id=notice_id)
+        for column in one.columns
+    ]
+
+
+def last_row(connection: sa.Connection, table: sa.Table) -> int:
+    """Return the highest number of a table's rows, 0 for none."""
+    found = connection.scalar(sa.text(f'SELECT max({_rowid(table)}) FROM "{table.name}"'))  # noqa: S608  # of tables.py
+    return int(found or 0)
+
+
+@functools.cache
+def _forms(table: sa.Table) -> tuple[list[str], list[str], list[str]]:
+    """Return expressions that are true of wrong values, their columns, and texts to be decoded."""
+    wrong, named = [], []
+    for column in table.c:
+        at = f'"{table.name}"."{column.name}"'
+        kind = type(column.type).__name__
+        bad = _TIME_WRONG if isinstance(column.type, UtcTime) else _TYPES[kind]
+        if rule := _RULES.get((table.name, column.name)):
+            bad = f"({bad} OR {rule})"
+        bad = bad.replace("{c}", at)
+        said = f"({at} IS NULL OR {bad})"
+        if column.nullable and not column.primary_key:
+            said = f"({at} IS NOT NULL AND {bad})"
+        if more := _TOGETHER.get((table.name, column.name)):
+            said = f"({said} OR ({more}))"
+        wrong.append(said)
+        named.append(column.name)
+    texts = [
+        f"""CASE WHEN "{name}" GLOB '*[^ -~]*' THEN CAST("{name}" AS BLOB) END"""
+        for name in _texts(table)
+    ]
+    return wrong, named, texts
+
+
+@functools.cache
+def _texts(table: sa.Table) -> list[str]:
+    return [one.name for one in table.c if isinstance(one.type, Words)]
+
+
+def _rowid(table: sa.Table) -> str:
+    return f'"{table.name}".rowid'
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        return value.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
