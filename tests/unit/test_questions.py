@@ -190,7 +190,7 @@ def test_the_newest_key_is_that_of_a_notice_that_is_not_erased(
 
 def test_an_empty_journal_has_a_schema_and_nothing_else(journal: Journal) -> None:
     with journal.read() as connection:
-        assert questions.schema_version(connection) == "0007"
+        assert questions.schema_version(connection) == "0008"
         assert questions.last_commit(connection) is None
         assert questions.newest_key(connection) is None
         assert questions.held(connection) == []
