@@ -141,7 +141,7 @@ HUB_TOML = """\
 name = "hub.example.mv"           # who issues receipts
 database = "sqlite:///var/hub.db"
 stop_grace = "60s"                # how long a stop waits for calls in flight
-watchdog = "5m"                   # a hub that stands still for so long ends with 75, to be started anew
+watchdog = "5m"                   # a hub that stands still for so long ends, with 75
 
 [spool]
 path = "spool"                    # <tenant>/<procedure>/ with in, out, rejected
