@@ -26,6 +26,7 @@ NAME, DATABASE, CONFIG, VAULT = "manifest.json", "hub.db", "hub.toml", "vault"
 FORMAT = 1
 PIECE = 1024 * 1024  # bytes read at once
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+HEAD = re.compile(r"|[1-9][0-9]{0,18}:[0-9a-f]{64}")
 _SEGMENT = re.compile(rf"{VAULT}/([0-9a-f])/(\1[0-9a-f]{{31}})\.seg")
 
 
@@ -92,7 +93,13 @@ def read(folder: Path) -> Manifest:
     strange = [
         one.path for one in made.files if one.path not in known and not _SEGMENT.fullmatch(one.path)
     ]
-    if made.format != FORMAT or strange or DATABASE not in {one.path for one in made.files}:
+    sound = made.made_at.tzinfo is not None and HEAD.fullmatch(made.head)
+    if (
+        made.format != FORMAT
+        or not sound
+        or strange
+        or DATABASE not in {one.path for one in made.files}
+    ):
         raise DataInvalid("not a backup that this hub can read", where=where, fix=fix)
     return made
 

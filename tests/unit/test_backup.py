@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hub import backup, restoring, starter
+from hub import backup, manifest, restoring, starter
 from hub.backup import Made
 from hub.clock import system_clock
 from hub.config import Config, load
@@ -103,9 +103,7 @@ def test_a_backup_is_whole_and_for_our_eyes_only(kept: Kept) -> None:
         "hub.toml",
         inside,
     }
-    for one in made.manifest.files:
-        data = (kept.target / one.path).read_bytes()
-        assert (len(data), hashlib.sha256(data).hexdigest()) == (one.size, one.sha256)
+    manifest.check(kept.target, made.manifest, lambda _done, _whole: None)
     assert {path.stat().st_mode & 0o077 for path in kept.target.rglob("*")} == {0}
     assert made.manifest.head.startswith("1:")
 
@@ -205,8 +203,7 @@ def _bend(kept: Kept) -> None:
 
 
 def _take(kept: Kept) -> None:
-    (segment,) = (kept.target / "vault").glob("*/*.seg")
-    segment.unlink()
+    next((kept.target / "vault").glob("*/*.seg")).unlink()
 
 
 def _lead(kept: Kept) -> None:
@@ -227,6 +224,10 @@ def _behead(kept: Kept) -> None:
     change(kept, lambda told: told.update(head=f"1:{'0' * 64}"))
 
 
+def change_key(config: Config) -> None:
+    config.vault.master_key_file.write_bytes(b"k" * 32)
+
+
 def change(kept: Kept, how: Callable[[dict[str, Any]], object]) -> None:
     file = kept.target / "manifest.json"
     told = json.loads(file.read_text())
@@ -242,14 +243,26 @@ def change(kept: Kept, how: Callable[[dict[str, Any]], object]) -> None:
         (_lead, DataInvalid),
         (_forge, DataInvalid),
         (_behead, DataInvalid),
+        (lambda kept: change(kept, lambda told: told.update(head="one:two")), DataInvalid),
+        (lambda kept: change(kept, lambda told: told.update(made_at="2026-01-01")), DataInvalid),
+        (lambda kept: change(kept, lambda told: told.update(format=2)), DataInvalid),
         (lambda kept: (kept.target / "manifest.json").write_text("{}"), DataInvalid),
         (lambda kept: (kept.target / "manifest.json").unlink(), DataInvalid),
-        (
-            lambda kept: kept.config.vault.master_key_file.write_bytes(b"k" * 32),
-            ConfigError,
-        ),
+        (lambda kept: change_key(kept.config), ConfigError),
     ],
-    ids=["bent", "taken", "elsewhere", "forged", "beheaded", "empty", "no manifest", "key"],
+    ids=[
+        "bent",
+        "taken",
+        "elsewhere",
+        "forged",
+        "beheaded",
+        "head",
+        "time",
+        "format",
+        "empty",
+        "no manifest",
+        "key",
+    ],
 )
 def test_what_is_not_whole_or_not_ours_is_not_put_back(
     kept: Kept, damage: Damage, error: type[HubError]
