@@ -45,12 +45,12 @@ def log() -> io.StringIO:
 
 @pytest.fixture
 def waiting(parts: Parts, log: io.StringIO) -> Line:
-    """Give a mailbox at which a notice is due that nobody sends."""
+    """Give a mailbox that takes one at a time, at which two are due that nobody sends."""
     line = parts.dispatch.lines["citizens"]
-    line.host = Process()  # type: ignore[assignment]  # played
+    line.host = Process(in_flight=1)  # type: ignore[assignment]  # played
     line.capabilities = capabilities(Repeat.IDEMPOTENT)
     line.backlog = True  # so that none is sent when it is taken
-    put(parts, drop(stem="one"))
+    put(parts, drop(stem="one"), drop(stem="two"))
     parts.intake.scan()
     while parts.intake.busy:
         parts.intake.step()
