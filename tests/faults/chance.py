@@ -203,7 +203,7 @@ WEIGHTS: dict[Act, int] = {
     show_status: 6,
     fetch: 8,
     order_for_one: 4,
-    settle_one: 2,
+    settle_one: 6,
     pause: 1,
     resume: 2,
     look: 2,
