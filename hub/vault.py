@@ -5,6 +5,7 @@ its notice's key, wrapped. A mailbox's child gets the open segment, an extent an
 notice is forgetting its wrapped key; the file goes when its last notice went.
 
     <vault>/<first hex digit of the id>/<id>.seg         see hub.segment
+    <vault>/.journal     id of the journal that names them: a vault without it is no one's
     id      = 32 lower-case hex digits, random, never used twice
     wrapped = id of the master key (8 bytes) || blob of the key (32 bytes) under the master key,
               context "wrap" || 0x00 || owner                 blob: see postfach_mailbox.cipher
@@ -25,14 +26,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from hub.durable import Disk, open_folder
-from hub.errors import ConfigError, NoPermission
+from hub.durable import Disk, open_folder, write_new
+from hub.errors import ConfigError, JournalInvalid, NoPermission
 from hub.segment import FOLDERS, MAGIC, SEGMENT_ID, UNNAMED, Extent, Segment, TooLong, cannot
 from postfach_mailbox.cipher import KEY_BYTES, Damaged, Reader, seal, unseal
 
 __all__ = ["Damaged", "Extent", "Segment", "TooLong", "Vault", "load_master_key", "new_key"]
 
 KEY_ID_BYTES = 8
+OWNER = ".journal"
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -176,6 +178,48 @@ class Vault:
         finally:
             os.close(fd)
         return True
+
+
+def owner(path: Path) -> str | None:
+    """Return the id of the journal that a vault belongs to; None for a new vault.
+
+    Raises StorageFailed.
+    """
+    try:
+        return (path / OWNER).read_text("ascii", "replace").strip() or None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise cannot("tell whose it is", error) from error
+
+
+def belong(path: Path, log_id: str, disk: Disk) -> None:
+    """Tie a vault to a journal, the first that comes; so no other one is begun in its place.
+
+    Raises JournalInvalid where it belongs to another, StorageFailed.
+    """
+    if (found := owner(path)) is None:
+        folder = open_folder(path)
+        aside = f"{OWNER}.{secrets.token_hex(8)}"
+        try:
+            fd = write_new(folder, aside, f"{log_id}\n".encode("ascii"))
+            try:
+                disk.sync([fd])
+            finally:
+                os.close(fd)
+            os.replace(aside, OWNER, src_dir_fd=folder, dst_dir_fd=folder)
+            disk.sync_folder(folder)
+        except OSError as error:
+            raise cannot("note whose it is", error) from error
+        finally:
+            os.close(folder)
+    elif found != log_id:
+        raise JournalInvalid(
+            "the vault belongs to another database than this one",
+            where=str(path),
+            fix="Put its database back, or a backup of it. To begin anew, and forget all that the "
+            "old one knew, move the vault away",
+        )
 
 
 def load_master_key(path: Path) -> bytes:

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from hub.acknowledgement import Acknowledgements
+from hub.app.own import own_journal
 from hub.app.parts import Parts
 from hub.attendant import Attendant, make_attendant
 from hub.clock import Clock
@@ -38,7 +39,7 @@ from hub.intake import (
     Taker,
 )
 from hub.issuing import Issuer
-from hub.journal import Journal, circuits, open_journal, restoring
+from hub.journal import Journal, circuits, restoring
 from hub.observing import Observing
 from hub.outbound import Outbound
 from hub.returns import Channel, Handing, Returns, Storing
@@ -47,7 +48,7 @@ from hub.seal import load as load_seal
 from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock, open_spool
 from hub.telemetry import logger
-from hub.vault import Vault, load_master_key
+from hub.vault import Vault, belong, load_master_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
     disk = Disk(Barriers())
     seal = load_seal(config.seal.key, config.seal.password_file, config.folder)
     master = load_master_key(config.vault.master_key_file)
-    journal = open_journal(config.hub.database_file, clock, create=True)
+    journal = own_journal(config, clock)
     stack.callback(journal.close)
     if clock.mark:
         logger().error("a test clock - its receipts say wrong times")
@@ -114,6 +115,7 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
     lock = stack.enter_context(WorkerLock.hold(config.spool.path, name))
     vault = Vault(config.vault.path, master, disk)
     stack.callback(vault.close)
+    belong(vault.path, journal.log_id, disk)
     spools = {}
     for tenant, table in config.tenants.items():
         for procedure, settings in table.procedures.items():

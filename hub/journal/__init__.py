@@ -39,6 +39,7 @@ from hub import evidence
 from hub.clock import Clock
 from hub.errors import JournalInvalid, StorageFailed
 from hub.journal import database, marking
+from hub.journal.presence import Presence
 from hub.journal.tables import Row, chain, entry, meta, worker
 
 __all__ = ["Journal", "Row", "Transaction", "open_journal"]
@@ -75,6 +76,7 @@ class Journal:
         self._engine, self.path, self._clock = engine, path, clock
         self.commits = 0
         self.log_stands = False
+        self._presence = Presence(path)
         self.log_id = self._identify()
 
     @contextmanager
@@ -90,12 +92,17 @@ class Journal:
                     transaction = Transaction(connection=connection)
                     yield transaction
                     self._link(transaction)
+                    self._presence.check()
+                self._presence.check()  # in case they went between
                 self.commits += 1
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
+            if not _is_of_storage(error):
+                raise
             raise StorageFailed(
                 f"the database did not take the commit ({error.orig})",
                 where=str(self.path),
-                fix="Check the disk's space and health; nothing that was confirmed is lost",
+                fix="Check the disk's space and health, and who else holds the database; nothing "
+                "that was confirmed is lost. A damaged one: put a backup in its place",
             ) from error
 
     @contextmanager
@@ -104,11 +111,14 @@ class Journal:
         try:
             with self._engine.connect() as connection, connection.begin():
                 yield connection
-        except sa.exc.OperationalError as error:
+        except sa.exc.DatabaseError as error:
+            if not _is_of_storage(error):
+                raise
             raise StorageFailed(
                 f"the database cannot be read ({error.orig})",
                 where=str(self.path),
-                fix="Check the disk and the file's rights: hub doctor",
+                fix="Check the disk and the file's rights: hub doctor. A damaged one: put a backup "
+                "in its place",
             ) from error
 
     def settings(self) -> dict[str, object]:
@@ -198,6 +208,11 @@ class Journal:
         tx.connection.execute(_ENTRIES, rows)
         value = evidence.link(previous, seq, [str(row["digest"]) for row in rows], now)
         tx.connection.execute(_LINK, {"seq": seq, "at": now, "value": value})
+
+
+def _is_of_storage(error: sa.exc.DatabaseError) -> bool:
+    """Tell errors of file and disk, a damaged database among them, from those of a statement."""
+    return type(error) in (sa.exc.OperationalError, sa.exc.DatabaseError)
 
 
 def open_journal(path: Path, clock: Clock, *, create: bool = False) -> Journal:

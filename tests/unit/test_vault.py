@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.durable import Disk
-from hub.errors import ConfigError, NoPermission, StorageFailed
+from hub.errors import ConfigError, JournalInvalid, NoPermission, StorageFailed
 from hub.segment import MAGIC
-from hub.vault import Damaged, Extent, Vault, load_master_key, new_key
+from hub.vault import Damaged, Extent, Vault, belong, load_master_key, new_key, owner
 from postfach_mailbox.cipher import CHUNK, blob_length
 
 MASTER = bytes(range(32))
@@ -264,3 +264,19 @@ def test_a_master_key_that_is_not_there_is_told(tmp_path: Path) -> None:
         load_master_key(tmp_path / "master.key")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_master_key(tmp_path)
+
+
+def test_a_vault_belongs_to_the_first_journal_that_comes(vault: Vault, disk: Disk) -> None:
+    assert owner(vault.path) is None
+    belong(vault.path, "one", disk)
+    belong(vault.path, "one", disk)
+    with pytest.raises(JournalInvalid, match="another database"):
+        belong(vault.path, "two", disk)
+    assert owner(vault.path) == "one"
+    assert list(vault.segments()) == []
+
+
+def test_a_vault_whose_mark_a_crash_left_empty_is_marked_again(vault: Vault, disk: Disk) -> None:
+    (vault.path / ".journal").touch()
+    belong(vault.path, "one", disk)
+    assert owner(vault.path) == "one"

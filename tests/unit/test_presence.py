@@ -1,0 +1,61 @@
+"""The journal's files under it: what nobody would find again is no commit."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hub.errors import StorageFailed
+from hub.journal import questions
+from tests.unit import notices
+from tests.unit.notices import TurnedClock
+
+
+def deleted(file: Path) -> None:
+    file.unlink()
+
+
+def replaced(file: Path) -> None:
+    shutil.copy(file, file.with_suffix(".new"))
+    file.with_suffix(".new").replace(file)
+
+
+@pytest.mark.parametrize("name", ["hub.db", "hub.db-wal"])
+@pytest.mark.parametrize("gone", [deleted, replaced])
+def test_a_commit_into_a_file_that_is_gone_does_not_count(
+    tmp_path: Path, gone: Callable[[Path], None], name: str
+) -> None:
+    journal = notices.journal(tmp_path, TurnedClock())
+    notices.take(journal, notices.notice(1))
+    gone(tmp_path / name)
+    with pytest.raises(StorageFailed, match=f"{name}: the file was deleted") as failed:
+        notices.take(journal, notices.notice(2))
+    assert f"/proc/{os.getpid()}/fd" in failed.value.fix
+    journal.close()
+
+
+def test_a_file_that_is_put_back_is_the_same_one(tmp_path: Path) -> None:
+    journal = notices.journal(tmp_path, TurnedClock())
+    (tmp_path / "hub.db").rename(tmp_path / "away")
+    with pytest.raises(StorageFailed):
+        notices.take(journal, notices.notice(1))
+    (tmp_path / "away").rename(tmp_path / "hub.db")
+    notices.take(journal, notices.notice(2))
+    journal.close()
+
+
+def test_a_database_that_is_damaged_while_the_hub_works_is_an_error_of_storage(
+    tmp_path: Path,
+) -> None:
+    journal = notices.journal(tmp_path, TurnedClock())
+    pages = (tmp_path / "hub.db").stat().st_size
+    with (tmp_path / "hub.db").open("r+b") as file:
+        file.seek(4096)  # the first page holds the header and the tables' names
+        file.write(os.urandom(pages - 4096))
+    with pytest.raises(StorageFailed, match="malformed"):
+        notices.take(journal, notices.notice(1))
+    with pytest.raises(StorageFailed, match="malformed"), journal.read() as connection:
+        questions.open_by_state(connection)
+    journal.close()
