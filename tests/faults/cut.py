@@ -24,7 +24,8 @@ PLACES = {
     "all": (),
     "first": (),
     "spool": ("spool",),
-    "mailboxes": ("var/mailboxes", "print", "printed"),
+    "mailboxes": ("var/mailboxes",),
+    "post": ("print", "printed"),
 }
 
 

@@ -46,7 +46,7 @@ def cut(shared: Shared, folder: Path, place: str, *how: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-@pytest.mark.parametrize(("place", "lines"), [("all", "12"), ("mailboxes", "16")])
+@pytest.mark.parametrize(("place", "lines"), [("all", "12"), ("post", "16")])
 def test_a_promise_outlasts_the_power(
     tmp_path: Path, shared: Shared, place: str, lines: str
 ) -> None:
@@ -56,12 +56,12 @@ def test_a_promise_outlasts_the_power(
 
 
 @long
-@pytest.mark.parametrize("place", ["all", "first", "spool", "mailboxes"])
+@pytest.mark.parametrize("place", ["all", "first", "spool", "mailboxes", "post"])
 @pytest.mark.parametrize(
     "how",
     [
-        *(("--rounds", "2", "--cut-after-lines", str(lines)) for lines in range(1, 20, 2)),
-        ("--rounds", "10", "--cut-after", "0.5:6"),
+        *(("--rounds", "2", "--cut-after-lines", str(lines)) for lines in range(2, 20, 3)),
+        ("--rounds", "10", "--cut-after", "1:8"),
     ],
     ids=lambda how: "-".join(how[2:]),
 )

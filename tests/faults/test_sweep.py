@@ -29,7 +29,7 @@ def shares(kind: str, of: int) -> list[object]:
     return [pytest.param(kind, (number, of), id=f"{kind}-{number}") for number in range(of)]
 
 
-@pytest.mark.parametrize(("kind", "points"), [("used", 4), ("batch", 4), ("post", 2)])
+@pytest.mark.parametrize(("kind", "points"), [("used", 4), ("batch", 4)])
 def test_killed_at_some_points_nothing_is_lost_or_doubled(
     tmp_path: Path, tool: Path, kind: str, points: int
 ) -> None:
@@ -70,8 +70,8 @@ def strike(tmp_path: Path, tool: Path, record_property: Record) -> Strike:
 @long
 @pytest.mark.parametrize(
     ("kind", "share"),
-    # Of the first start every second one: most of them are SQLite's, who makes the tables.
-    [*shares("used", 2), *shares("first", 4)[::2], *shares("post", 2), *shares("batch", 4)],
+    # Of the first start every fourth one: most of them are SQLite's, who makes the tables.
+    [*shares("used", 2), *shares("first", 4)[:1], *shares("post", 2)[:1], *shares("batch", 4)],
 )
 def test_killed_at_every_point_nothing_is_lost_or_doubled(
     strike: Strike, kind: str, share: tuple[int, int]
@@ -85,20 +85,21 @@ def test_killed_twice_nothing_is_lost_or_doubled(
     tmp_path: Path, tool: Path, record_property: Record, first: float
 ) -> None:
     scene = Scene.make(tmp_path, "batch").killed(tool, first)
-    swept = scene.sweep(tool, "--max-points", "20")
+    swept = scene.sweep(tool, "--max-points", "15")
     record_property(KILLS, swept.struck)
     record_property("recovered", swept.recovered)
-    assert swept.struck >= 12
+    assert swept.struck >= 9
 
 
+# Each call fails once with the one error and once with the other, and so for those that last.
 @long
 @pytest.mark.parametrize(
     ("fault", "share"),
     [
-        *((("EIO",), (number, 3)) for number in range(3)),
-        *((("ENOSPC", "--persist"), (number, 3)) for number in range(3)),
-        *((("EIO", "--persist"), (number, 4)) for number in (0, 2)),
+        *((("EIO",), (number, 4)) for number in (0, 2)),
         *((("ENOSPC",), (number, 4)) for number in (1, 3)),
+        *((("EIO", "--persist"), (number, 4)) for number in (1, 3)),
+        *((("ENOSPC", "--persist"), (number, 4)) for number in (0, 2)),
     ],
     ids=str,
 )

@@ -1,0 +1,66 @@
+"""The processes of mailboxes are stopped or killed at any time: each letter is there once."""
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from subprocess import TimeoutExpired
+
+import pytest
+
+from tests.faults.aftermath import aftermath
+from tests.flow.papers import drop
+from tests.flow.posting import LINES, with_post
+from tests.flow.world import World, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+Record = Callable[[str, object], None]
+OPEN = """
+    SELECT count(*) AS n FROM notice WHERE state NOT IN ('DEPOSITED', 'FAILED')
+    AND NOT (state = 'HELD' AND held_reason = 'crashes')
+"""
+
+
+def children(pid: int) -> list[int]:
+    """Return all processes below one; one that has ended meanwhile has none."""
+    try:
+        told = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [found for one in map(int, told) for found in (one, *children(one))]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("notices", "signals"), [(30, 6), (200, 40)])
+def test_children_that_are_ended_at_any_time_deposit_each_notice_once(
+    world: World, record_property: Record, notices: int, signals: int
+) -> None:
+    dice = random.Random(notices)
+    service = with_post(world)
+    made = [
+        drop(stem=f"n{number:04}", account="carla" if number % 3 else "anna", lines=LINES)
+        for number in range(notices)
+    ]
+    struck = 0
+    with world.service() as hub:
+        for turn in range(signals):
+            world.put(*made[turn::signals])
+            with suppress(TimeoutExpired):
+                hub.process.wait(dice.uniform(0.0, 1.0))
+            until(lambda: bool(hub.children()), "a mailbox's process", 60)
+            with suppress(ProcessLookupError, IndexError):  # it has ended by itself just now
+                one = dice.choice(children(hub.process.pid))
+                os.kill(one, dice.choice((signal.SIGTERM, signal.SIGKILL)))
+                struck += 1
+        until(lambda: not list((world.procedure / "in").glob("*.xml")), "the last drop", 120)
+        until(lambda: not world.rows(OPEN)[0]["n"], "all that is open", 300)
+        assert hub.stop() == 0
+    record_property("kills", struck)
+    assert struck >= signals / 2
+    for row in world.rows("SELECT message_id, held_reason FROM notice WHERE state = 'HELD'"):
+        assert row["held_reason"] == "crashes"  # by chance killed three times at it
+        world.hub("release", row["message_id"])
+    assert aftermath(world, notices) == []
+    assert len(service.deposited) == sum(number % 3 > 0 for number in range(notices))
