@@ -46,7 +46,7 @@ def cut(shared: Shared, folder: Path, place: str, *how: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-@pytest.mark.parametrize(("place", "lines"), [("all", "12"), ("post", "16")])
+@pytest.mark.parametrize(("place", "lines"), [("all", "14"), ("post", "23")])
 def test_a_promise_outlasts_the_power(
     tmp_path: Path, shared: Shared, place: str, lines: str
 ) -> None:
@@ -60,8 +60,8 @@ def test_a_promise_outlasts_the_power(
 @pytest.mark.parametrize(
     "how",
     [
-        *(("--rounds", "2", "--cut-after-lines", str(lines)) for lines in range(2, 20, 3)),
-        ("--rounds", "10", "--cut-after", "1:8"),
+        *(("--rounds", "2", "--cut-after-lines", str(lines)) for lines in range(2, 25, 3)),
+        ("--rounds", "6", "--cut-after", "1:8"),
     ],
     ids=lambda how: "-".join(how[2:]),
 )
