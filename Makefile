@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Each sets up what it needs first; that takes no time when all is there.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format test-long faults guards bench docs lock
+.PHONY: help setup demo test check lint format test-long faults guards hostile bench docs lock
 # One target at a time: they share .venv and the machine that they measure.
 .NOTPARALLEL:
 
@@ -52,6 +52,9 @@ faults: setup ## kills, I/O errors, power cuts and worse (two hours); writes doc
 
 guards: setup ## takes each guard out, and sees a test fail
 	@$(bin)/python tools/take_out.py
+
+hostile: setup ## hostile input alone; writes docs/reference/hostile.md
+	@$(bin)/python tools/hostile_report.py
 
 bench: setup ## measures the hub beside its references
 	@for script in bench/*.py; do $(bin)/python "$$script" || exit; done

@@ -23,15 +23,10 @@ from typing import Any
 PATIENCE = 5.0  # seconds that one input may take
 PER_TURN = 64  # inputs between two looks at the clock
 FOUND = 1
-OURS: tuple[str, ...] = (
-    "http",
-    "fitconnect",
-    "mail",
-    "mailbox",
-    "mailbox_bundid",
-    "mailbox_directory",
+OURS = (
+    *("http", "fitconnect", "mail", "mailbox", "check_clamd"),
+    *("mailbox_bundid", "mailbox_directory", "mailbox_muk", "mailbox_postal"),
 )
-OURS += ("mailbox_muk", "mailbox_postal", "check_clamd")
 INSTRUMENTED = ("hub", *(f"postfach_{each}" for each in OURS), "h11", "tomllib", "email", "joserfc")
 
 

@@ -48,7 +48,7 @@ MODES = {
     "garbage": ("garbage", IN_DOUBT),
     "endless": ("endless", IN_DOUBT),
 }
-SHORT = ("refuse", "lost-reply", "redirect", "endless")
+SHORT = ("lost-reply", "redirect", "endless")
 # Of a random plan; `refuse` is never one connection's own.
 MIXED = (
     *("ok", "reset", "reset=2000", "stall=0", "stall=60", "slow=20000", "truncate=0"),

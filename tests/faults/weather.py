@@ -126,6 +126,7 @@ class Relay:
         if self._outer is not None and own is not None:
             self._outer.load_cert_chain(own)
         self.port = 0
+        self._open: list[asyncio.StreamWriter] = []
         self._ready, self._loop = threading.Event(), asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -146,17 +147,27 @@ class Relay:
         self._ready.set()
         self._loop.run_forever()
         server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.05))
+        self._loop.run_until_complete(self._end())
         self._loop.close()
 
+    async def _end(self) -> None:
+        tasks = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for each in self._open:
+            each.transport.abort()
+        await asyncio.sleep(0.05)  # transports close in the loop's next round
+        self._open.clear()
+
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.append(writer)
         try:
             there = await asyncio.open_connection("127.0.0.1", self._target, ssl=self._outer)
         except OSError:
             writer.transport.abort()
             return
+        self._open.append(there[1])
         await asyncio.gather(_pump(reader, there[1]), _pump(there[0], writer))
 
 

@@ -22,10 +22,11 @@ from tests import material
 from tests.flow.papers import Paper, drop
 from tests.flow.world import World
 from tests.foreign.environment import public_base
-from tests.hostile import standing
+from tests.hostile import mutations, standing
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
+LATER = [each for each in mutations.params() if each.marks]
 HUB = "#!{python}\nfrom hub.cli import main\n\nmain()\n"
 
 
@@ -82,12 +83,21 @@ def plain() -> Iterator[Plain]:
         shutil.rmtree(folder)
 
 
-def test_every_attack_on_the_spool_ends_alike_for_a_plain_user(plain: Plain) -> None:
+@pytest.mark.parametrize(
+    ("module", "least", "skipped"),
+    [
+        ("test_spool.py", len(standing.names()), len(standing.ROOTS)),
+        pytest.param("test_handed_in.py", 200, len(LATER), marks=pytest.mark.long),
+    ],
+)
+def test_everything_hostile_ends_alike_for_a_plain_user(
+    plain: Plain, module: str, least: int, skipped: int
+) -> None:
     material.shared("hostile/spool_attacks.py")
     report = plain.folder / "report.xml"
     ended = plain.run(
         str(plain.python),
-        *("-m", "pytest", "tests/hostile/test_spool.py", "-p", "no:cacheprovider", "-q", "-x"),
+        *("-m", "pytest", f"tests/hostile/{module}", "-p", "no:cacheprovider", "-q", "-x"),
         *(
             "--basetemp",
             str(plain.folder / "pytest"),
@@ -101,8 +111,8 @@ def test_every_attack_on_the_spool_ends_alike_for_a_plain_user(plain: Plain) -> 
     assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-1000:]
     suite = ET.parse(report).getroot().find("testsuite")  # noqa: S314  # our own
     assert suite is not None
-    assert int(suite.get("skipped", "0")) == len(standing.ROOTS)
-    assert int(suite.get("tests", "0")) > len(standing.names())
+    assert int(suite.get("skipped", "0")) == skipped
+    assert int(suite.get("tests", "0")) > least
 
 
 def test_a_stranger_s_file_and_an_unreadable_one_are_refused_for_a_plain_user(

@@ -15,7 +15,7 @@ from hub import envelope, schemas
 from hub.errors import NoticeRefused
 from tests import material
 from tests.hostile import mutations
-from tests.hostile.measuring import Record, measured
+from tests.hostile.measuring import Record, measured, record_case
 
 EXAMPLES = schemas.folder() / "examples"
 AUTHOR = "ags:beispielamt"
@@ -84,7 +84,9 @@ print(json.dumps({"refused": all(result), "before": before, "peak": peak}))
 
 
 @pytest.mark.slow
-def test_refusing_opens_no_file_and_no_connection_and_takes_little_memory(tmp_path: Path) -> None:
+def test_refusing_opens_no_file_and_no_connection_and_takes_little_memory(
+    tmp_path: Path, record_property: Record
+) -> None:
     if shutil.which("strace") is None:
         pytest.skip("strace is not there: opened files are not checked")
     files = [str(path) for path in material.shared("hostile/generic").iterdir()]
@@ -100,6 +102,7 @@ def test_refusing_opens_no_file_and_no_connection_and_takes_little_memory(tmp_pa
     )
     found = json.loads(done.stdout)
     assert found["refused"]
+    record_case(record_property, "memory", "all documents", "", kib=found["peak"])
     assert found["peak"] < 200 * 1024  # KiB, the interpreter and all files included
     lines = trace.read_text().splitlines()
     begin, end = (
