@@ -98,14 +98,7 @@ def test_everything_hostile_ends_alike_for_a_plain_user(
     ended = plain.run(
         str(plain.python),
         *("-m", "pytest", f"tests/hostile/{module}", "-p", "no:cacheprovider", "-q", "-x"),
-        *(
-            "--basetemp",
-            str(plain.folder / "pytest"),
-            "--junitxml",
-            str(report),
-            "-o",
-            "junit_family=xunit1",
-        ),
+        *("--basetemp", str(plain.folder / "pytest"), "--junitxml", str(report)),
         POSTFACH_SHARED=str(material.SHARED.resolve()),
     )
     assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-1000:]
