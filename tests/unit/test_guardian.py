@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,69 @@ def test_a_burst_of_processes_is_looked_at_at_once(
     burst = f"for _ in range(30): subprocess.Popen({sleeper})\ntime.sleep(60)"
     kept = Kept(f"import subprocess, sys, time\n{burst}", processes=5)
     assert kept.end()[1].startswith("PROCESSES")
+
+
+def test_a_plugin_gets_no_rights_by_a_program_that_has_some() -> None:
+    program = """
+import os, sys
+status = open("/proc/self/status").read()
+found = [line.split()[1] for line in status.splitlines() if line.startswith("NoNewPrivs")]
+os.write(int(sys.argv[1]), found[0].encode())
+"""
+    kept = Kept(program)
+    assert kept.ours.recv(10) == b"1"
+    kept.end()
+
+
+def test_what_daemonised_ends_with_the_plugins_process() -> None:
+    program = """
+import os, sys, time
+hub = int(sys.argv[1])
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(hub, b"x")
+        time.sleep(20)
+    os._exit(0)
+os.wait()
+os.read(hub, 1)
+os._exit(0)
+"""
+    kept = Kept(program)
+    assert kept.ours.recv(1) == b"x"
+    kept.ours.send(b"y")
+    kept.process.wait(30)
+    kept.ours.settimeout(10)
+    assert kept.ours.recv(1) == b""  # nobody holds the other end any more
+    kept.end()
+
+
+def test_when_its_hub_is_killed_it_ends_a_plugin_that_hears_nothing() -> None:
+    ours, theirs = socket.socketpair()
+    program = "import os, sys, time; os.write(int(sys.argv[1]), b'x'); time.sleep(20)"
+    start = """
+import json, os, subprocess, sys, time
+order = json.loads(sys.argv[2]) | {"hub": os.getpid()}
+command = [sys.executable, "-I", "-S", sys.argv[1], json.dumps(order)]
+subprocess.Popen(command, pass_fds=[order["fd"]])
+time.sleep(20)
+"""
+    fd = theirs.fileno()
+    command = (sys.executable, "-I", "-S", "-c", program, str(fd))
+    order = Order(command=command, environment={}, fd=fd, hub=0).written()
+    hub = [sys.executable, "-I", "-S", "-c", start, guardian.__file__, order]
+    with ours, subprocess.Popen(hub, pass_fds=[fd]) as process:
+        theirs.close()
+        assert ours.recv(1) == b"x"
+        process.kill()
+        ours.settimeout(10)
+        assert ours.recv(1) == b""
+
+
+def test_what_all_its_processes_have_is_summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guardian, "descendants", lambda _pid: iter((1, 2, 3)))
+    monkeypatch.setattr(guardian, "_resident", lambda _pid: 40 << 20)
+    order = Order(command=(), environment={}, fd=0, hub=0, memory=100 << 20, processes=2)
+    assert guardian.excess(order) == "MEMORY took 120 MiB of memory, 100 are allowed"
+    assert guardian.excess(replace(order, memory=120 << 20)) is None
+    assert str(guardian.excess(replace(order, processes=1))).startswith("PROCESSES started 2")

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub.journal import Journal, returning
+from hub.journal import Journal, posting, returning, steps
 from hub.journal.tables import returned
-from hub.returns import Storing
+from hub.model import State
+from hub.returns import Storing, judging
 from hub.vault import new_key
 from postfach_mailbox import Item
 from tests.unit import notices
@@ -33,18 +34,52 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
     made.close()
 
 
-def test_what_another_hub_stored_meanwhile_is_not_stored_again(ground: Ground) -> None:
-    storing = Storing(
+@pytest.fixture
+def storing(ground: Ground) -> Storing:
+    return Storing(
         config=ground.config,
         journal=ground.journal,
         vault=ground.vault,
         issuer=ground.issuer,
         clock=ground.clock,
     )
+
+
+def trouble(ground: Ground) -> str | None:
+    with ground.journal.read() as connection:
+        return connection.scalar(sa.select(returned.c.trouble))
+
+
+def test_what_another_hub_stored_meanwhile_is_not_stored_again(
+    ground: Ground, storing: Storing
+) -> None:
     for _ in range(2):
         storing.store("archive", ITEM, new_key(), (), None)
     with ground.journal.read() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(returned)) == 1
+
+
+def test_an_item_that_says_something_else_the_second_time_is_a_case(
+    ground: Ground, storing: Storing
+) -> None:
+    ground.take(1)
+    item = ITEM.model_copy(update={"kind": "status"})
+    storing.store("archive", item, new_key(), (), None)
+    assert storing.known("archive", item)
+    assert trouble(ground) is None
+    assert storing.known("archive", item.model_copy(update={"about": "another"}))
+    assert trouble(ground) == returning.CHANGED
+
+
+@pytest.mark.parametrize(
+    "state", [one for one in State if one not in (State.HELD, State.DEPOSITED)]
+)
+def test_what_was_never_deposited_was_not_retrieved(journal: Journal, state: State) -> None:
+    (number,) = notices.take(journal, notices.notice(1))
+    with journal.write() as tx:
+        steps.step(tx, number, state, None, START)
+    with journal.write() as tx:
+        assert judging.trouble(tx, number, ITEM, START) == posting.NOT_DEPOSITED
 
 
 @pytest.mark.parametrize(
