@@ -9,9 +9,10 @@ from hub.dispatch import Leasing, Line
 from hub.host import Kept
 from hub.host.child import GRACE
 from hub.host.process import PATIENCE
-from hub.journal import Row, pauses, steps
+from hub.journal import Row, late, pauses, posting, steps
+from hub.journal.late import LateAnswer
 from hub.model import State
-from postfach_mailbox import Deferred, Repeat
+from postfach_mailbox import Deferred, Reason, Refused, Repeat
 from tests.unit.dispatching import WHY, Ground, Process, Worker, capabilities
 from tests.unit.notices import START, TurnedClock
 
@@ -105,3 +106,19 @@ def test_a_plugin_goes_on_only_when_its_mailboxs_id_is_committed(
     worker.process.said.append(Kept(call=call.number, reference="other"))
     worker.stage.poll()
     assert committed == ["theirs"]
+
+
+def test_a_letter_is_held_where_the_mailbox_says_at_last_that_it_has_the_notice(
+    ground: Ground,
+) -> None:
+    closed = Refused(reason=Reason(code="RECIPIENT_DELETED", text="closed"))
+    Worker.make(ground, TOLD).work(closed)
+    answer = LateAnswer(
+        notice_id=1, attempt_id=1, at=START, outcome="DEPOSITED", code=None, answer=None
+    )
+    with ground.journal.write() as tx:
+        posting.order(tx, 1, "archive", START)
+        late.keep(tx, answer)
+    relay = Worker.make(ground, capabilities(Repeat.IDEMPOTENT, relays=True), "w2")
+    assert relay.lease() == []
+    assert (ground.row(2).state, ground.row(2).held_reason) == ("HELD", posting.HELD_BY_LATE)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from hub import app, starter
 from hub.app.parts import Parts
 from hub.config import load
-from tests.flow.papers import PDF, Drop, Paper, drop
+from hub.journal import attempts, pauses
+from hub.seal import SealUnavailable
+from postfach_mailbox import Capabilities
+from tests.flow.papers import PDF, Drop, Paper, drop, status_drop
 from tests.unit.spools import TurnedClock
-from tests.unit.test_intake import drops, left, work_off
+from tests.unit.test_intake import ANY, Told, drops, left, work_off
 
+APPLICATION = "0b6e8f52-3a0e-4d63-9a3b-6f2f0c1d7e05"
 SIGNATURE = b'<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/></Notice>'
 
 
@@ -94,3 +99,53 @@ def test_other_content_under_a_known_id_is_a_conflict(parts: Parts, together: bo
     with parts.journal.read() as connection:
         rows = connection.exec_driver_sql("SELECT code FROM \"drop\" WHERE kind = 'refused'")
         assert [row.code for row in rows] == ["9024"]
+
+
+@pytest.mark.parametrize(
+    ("status", "minute"), [("RECEIVED", 20), ("PROCESSING", 5)], ids=["lower", "earlier"]
+)
+def test_the_state_of_an_application_goes_not_back(parts: Parts, status: str, minute: int) -> None:
+    put(parts, replace(status_drop("PROCESSING", 10, APPLICATION), stem="a"))
+    work_off(parts)
+    put(parts, replace(status_drop(status, minute, APPLICATION), stem="b"))
+    work_off(parts)
+    assert drops(parts) == [("a", "taken"), ("b", "refused")]
+
+
+class Away:
+    """A seal whose key is not to be had."""
+
+    def sign(self, document: bytes, at: datetime) -> bytes:
+        raise SealUnavailable("no key", where="seal", fix="Bring it back")
+
+
+def test_what_cannot_be_sealed_is_taken_and_waits_for_its_seal(parts: Parts) -> None:
+    preparer, away = parts.intake.taker.preparer, Away()
+    issuer = replace(preparer.issuer, seal=away)  # type: ignore[arg-type]  # all that is asked of it
+    parts.intake.taker = replace(parts.intake.taker, preparer=replace(preparer, issuer=issuer))
+    put(parts, drop(stem="a"))
+    work_off(parts)
+    with parts.journal.read() as connection:
+        assert attempts.row(connection, 1).state == "ACCEPTED"
+
+
+@pytest.mark.parametrize("pause", [None, ("tenant", "rostock"), ("mailbox", "citizens")])
+def test_no_first_attempt_begins_in_a_pause(parts: Parts, pause: tuple[str, str] | None) -> None:
+    good, taker = parts.intake.taker.layers, parts.intake.taker
+    layers = Told(
+        config=good.config,
+        limits=good.limits,
+        clock=good.clock,
+        explain=good.explain,
+        capabilities=Capabilities.model_validate(ANY),
+    )
+    committer = replace(taker.committer, places=lambda _name: 3)
+    parts.intake.taker = replace(taker, layers=layers, committer=committer)
+    if pause is not None:
+        with parts.journal.write() as tx:
+            pauses.begin(tx, *pause, parts.clock.now())
+    put(parts, drop(stem="a"))
+    parts.intake.scan()
+    parts.intake.step()
+    with parts.journal.read() as connection:
+        assert len(attempts.history(connection, [1]).get(1, [])) == int(pause is None)
