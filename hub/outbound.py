@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from datetime import timedelta
 
 from hub import seal
+from hub.caution import Caution
 from hub.clock import Clock
 from hub.durable import Disk, rename_new, write_new
 from hub.errors import CannotCreate, HubError, StorageFailed
@@ -54,11 +55,12 @@ class Outbound:
         spools: Spools,
         disk: Disk,
         clock: Clock,
+        caution: Caution,
         *,
         is_sealed: Callable[[Handout], bool] | None = None,
     ) -> None:
         """Serve these spools. is_sealed: whether a file is the receipt that was sealed."""
-        self._is_sealed = is_sealed or _is_sealed
+        self._is_sealed, self._caution = is_sealed or _is_sealed, caution
         self._journal, self._spools, self._disk, self._clock = journal, spools, disk, clock
         self._marks: list[int] = []
         self._since = 0.0
@@ -131,7 +133,13 @@ class Outbound:
                 return done
             after = found[-1].id
             waiting = set(self._marks)
-            done += self.write([file for file in found if file.id not in waiting])
+            again = [file for file in found if file.id not in waiting]
+            self._caution.work(
+                "receipt",
+                again,
+                lambda files: done.extend(self.write(files)),
+                name=lambda file: file.id,
+            )
 
 
 def _write_batch(spools: Spools, files: Sequence[Handout], disk: Disk) -> list[int]:

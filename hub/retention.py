@@ -10,13 +10,15 @@ Crash safety: the commit that forgets the keys comes first; files that a crash l
 are found by `remove_unused_segments`, and hold nothing that anyone can decrypt.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from hub.caution import Caution
 from hub.clock import Clock
 from hub.config import Retention
 from hub.errors import HubError
 from hub.journal import Journal, payloads, returned_files
+from hub.journal.payloads import Erasable
 from hub.spool import Spools, remove_rejected
 from hub.telemetry import logger
 from hub.vault import Vault
@@ -24,10 +26,12 @@ from hub.vault import Vault
 BATCH = 200  # notices or drops in one commit
 
 
-def erase(journal: Journal, vault: Vault, retention: Retention, clock: Clock) -> int:
+def erase(
+    journal: Journal, vault: Vault, retention: Retention, clock: Clock, caution: Caution
+) -> int:
     """Erase the payload of all notices that are due; return how many. Raises StorageFailed."""
     count = 0
-    while batch := _erase_batch(journal, vault, retention, clock):
+    while batch := _erase_batch(journal, vault, retention, clock, caution):
         count += batch
     if count or journal.log_stands:
         journal.truncate_log()  # what the commits overwrote still stands in the old log
@@ -36,19 +40,24 @@ def erase(journal: Journal, vault: Vault, retention: Retention, clock: Clock) ->
     return count
 
 
-def _erase_batch(journal: Journal, vault: Vault, retention: Retention, clock: Clock) -> int:
-    now = clock.now()
+def _erase_batch(
+    journal: Journal, vault: Vault, retention: Retention, clock: Clock, caution: Caution
+) -> int:
+    now, erased = clock.now(), set[int]()
     with journal.read() as connection:
-        if not payloads.erasable(connection, now - retention.payload, 1):
-            return 0
-    with journal.write() as tx:
-        due = payloads.erasable(tx.connection, now - retention.payload, BATCH)
-        unused = payloads.erase(tx, [one.id for one in due], now)
-        for one in due:
-            why = "taken" if one.taken else "expired"
-            tx.note(one.id, "notice.erased", now, message_id=one.message_id, code=why)
-    _remove(vault, unused)
-    return len(due)
+        due = payloads.erasable(connection, now - retention.payload, BATCH)
+
+    def act(some: Sequence[Erasable]) -> None:
+        with journal.write() as tx:
+            unused = payloads.erase(tx, [one.id for one in some], now)
+            for one in some:
+                why = "taken" if one.taken else "expired"
+                tx.note(one.id, "notice.erased", now, message_id=one.message_id, code=why)
+        _remove(vault, unused)
+        erased.update(one.id for one in some)
+
+    caution.work("erasing", due, act, name=lambda one: one.id)
+    return len(erased)
 
 
 def erase_returned(journal: Journal, vault: Vault, retention: Retention, clock: Clock) -> int:

@@ -4,9 +4,11 @@ A notice in ACCEPTED has its documents and content in the vault and no seal; its
 it. The seal is made before the commit that says SEALED, and stored by it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hub import parcel, receipt
+from hub.caution import Caution
 from hub.clock import Clock
 from hub.errors import HubError
 from hub.issuing import Issuer
@@ -28,6 +30,7 @@ class Sealing:
     vault: Vault
     issuer: Issuer
     clock: Clock
+    caution: Caution
 
     def step(self) -> int:
         """Seal a batch of what waits; returns how many. Raises StorageFailed."""
@@ -36,12 +39,21 @@ class Sealing:
         if not found:
             return 0
         try:
-            for row in found:
-                self._seal(row)
+            self.caution.work(
+                "sealing", found, self._seal_all, name=lambda row: row.id, aside=self._hold
+            )
         except SealUnavailable as error:
             logger().warning("the seal is away", count=len(found), exc_info=error)
             return 0
         return len(found)
+
+    def _seal_all(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            self._seal(row)
+
+    def _hold(self, row: Row) -> None:
+        with self.journal.write() as tx:
+            circuits.hold_itself(tx, row, self.clock.now(), circuits.HELD_BY_CRASHES)
 
     def _seal(self, row: Row) -> None:
         now = self.clock.now()

@@ -16,6 +16,7 @@ in each other's place do not open.
 Crash safety: a crash leaves whole segments that no journal row names; `Vault.segments` finds them.
 """
 
+import errno
 import fcntl
 import hmac
 import os
@@ -35,6 +36,8 @@ __all__ = ["Damaged", "Extent", "Segment", "TooLong", "Vault", "load_master_key"
 
 KEY_ID_BYTES = 8
 OWNER = ".journal"
+# A link, a folder, a pipe, or a file in a folder's place: something else than the hub put it there.
+NO_SEGMENT = (errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO)
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -100,12 +103,12 @@ class Vault:
         except FileNotFoundError:
             raise Damaged(f"segment {segment_id} is gone") from None
         except OSError as error:
-            raise cannot("open a segment", error) from error
+            raise _wrong(segment_id, "open a segment", error) from error
         try:
             begins_well = os.pread(fd, len(MAGIC), 0) == MAGIC
         except OSError as error:
             os.close(fd)
-            raise cannot("read a segment", error) from error
+            raise _wrong(segment_id, "read a segment", error) from error
         if not begins_well:
             os.close(fd)
             raise Damaged(f"segment {segment_id} does not begin as one")
@@ -162,15 +165,17 @@ class Vault:
     def _names(self, folder: str) -> list[str]:
         try:
             return sorted(path.name for path in (self.path / folder).iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def _at_rest(self, name: str) -> bool:
-        """Say whether nobody holds the lock of a file; a file gone meanwhile is not at rest."""
+        """Say whether nobody holds the lock of a file; what is gone, or is no file, is not."""
         try:
-            fd = os.open(name, READ, dir_fd=self._root_fd)
-        except FileNotFoundError:
-            return False
+            fd = os.open(name, READ | os.O_NONBLOCK, dir_fd=self._root_fd)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, *NO_SEGMENT):
+                return False
+            raise
         try:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -250,6 +255,13 @@ def load_master_key(path: Path) -> bytes:
             fix="Put the right file back; the old notices can be read with the old key alone",
         )
     return data
+
+
+def _wrong(segment_id: str, act: str, error: OSError) -> Exception:
+    """Return what a failure says: this one segment is damaged, or the vault is not to be had."""
+    if error.errno in (errno.EIO, *NO_SEGMENT):
+        return Damaged(f"segment {segment_id} is no file that can be read")
+    return cannot(act, error)
 
 
 def _file(segment_id: str) -> str:

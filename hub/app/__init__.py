@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from hub.acknowledgement import Acknowledgements
 from hub.app.own import own_journal
 from hub.app.parts import Parts
+from hub.app.spools import open_all
 from hub.attendant import Attendant, make_attendant
+from hub.caution import Caution
 from hub.clock import Clock
 from hub.config import Config
 from hub.damage import Damage
@@ -42,11 +44,11 @@ from hub.issuing import Issuer
 from hub.journal import Journal, circuits, restoring
 from hub.observing import Observing
 from hub.outbound import Outbound
-from hub.returns import Channel, Handing, Returns, Storing
+from hub.returns import Channel, Deadly, Handing, Returns, Storing
 from hub.room import Room, places
 from hub.seal import load as load_seal
 from hub.sealing import Sealing
-from hub.spool import Spool, WorkerLock, open_spool
+from hub.spool import Spool, WorkerLock
 from hub.telemetry import logger
 from hub.vault import Vault, belong, load_master_key
 
@@ -65,6 +67,7 @@ class Ground:
     issuer: Issuer
     lock: WorkerLock
     damage: Damage
+    caution: Caution
 
 
 @contextmanager
@@ -89,13 +92,18 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
             intake=_intake(ground, dispatch, diagnoser.explain),
             dispatch=dispatch,
             sealing=Sealing(
-                journal=ground.journal, vault=ground.vault, issuer=ground.issuer, clock=clock
+                journal=ground.journal,
+                vault=ground.vault,
+                issuer=ground.issuer,
+                clock=clock,
+                caution=ground.caution,
             ),
             returns=_returns(ground, dispatch),
-            outbound=Outbound(ground.journal, ground.spools, ground.disk, clock),
+            outbound=Outbound(ground.journal, ground.spools, ground.disk, clock, ground.caution),
             acknowledgements=Acknowledgements(ground.journal, ground.spools, clock),
             observing=Observing(journal=ground.journal, worker=name, attendants=_observers(ground)),
             damage=ground.damage,
+            caution=ground.caution,
             barriers=ground.disk.barriers,
             lock=ground.lock,
         )
@@ -112,24 +120,13 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
     journal.bind(config.fingerprint())
     damage = Damage(journal=journal, clock=clock)
     damage.begin()
+    caution = Caution(journal=journal, clock=clock)
+    caution.begin()
     lock = stack.enter_context(WorkerLock.hold(config.spool.path, name))
     vault = Vault(config.vault.path, master, disk)
     stack.callback(vault.close)
     belong(vault.path, journal.log_id, disk)
-    spools = {}
-    for tenant, table in config.tenants.items():
-        for procedure, settings in table.procedures.items():
-            spool = open_spool(
-                tenant,
-                procedure,
-                config.folder_of(tenant, procedure),
-                worker=name,
-                owner=settings.owner,
-                disk=disk,
-                clock=clock,
-            )
-            stack.callback(spool.folders.close)
-            spools[tenant, procedure] = spool
+    spools = open_all(config, clock, name, disk, stack)
     return Ground(
         config=config,
         clock=clock,
@@ -141,6 +138,7 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
         issuer=Issuer(name=config.hub.name, log_id=journal.log_id, seal=seal),
         lock=lock,
         damage=damage,
+        caution=caution,
     )
 
 
@@ -189,7 +187,11 @@ def _observers(ground: Ground) -> dict[str, Attendant]:
 
 def _dispatch(ground: Ground) -> Dispatch:
     leasing = Leasing(
-        journal=ground.journal, vault=ground.vault, clock=ground.clock, worker=ground.worker
+        journal=ground.journal,
+        vault=ground.vault,
+        clock=ground.clock,
+        worker=ground.worker,
+        caution=ground.caution,
     )
     preparing = Preparing(
         journal=ground.journal, vault=ground.vault, clock=ground.clock, worker=ground.worker
@@ -200,6 +202,7 @@ def _dispatch(ground: Ground) -> Dispatch:
         vault=ground.vault,
         issuer=ground.issuer,
         clock=ground.clock,
+        caution=ground.caution,
     )
     results = Results(
         config=ground.config,
@@ -239,6 +242,7 @@ def _returns(ground: Ground, dispatch: Dispatch) -> Returns:
             storing=storing,
             clock=clock,
             interval=config.mailboxes[name].collect.total_seconds(),
+            deadly=Deadly(caution=ground.caution, mailbox=name),
         )
         for name, line in dispatch.lines.items()
     }
@@ -275,7 +279,9 @@ def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
         room=room,
     )
     again = ground.config.spool.rescan.total_seconds()
+    all_spools = sum(len(one.procedures) for one in ground.config.tenants.values())
     return Intake(
+        failed=len(ground.spools) < all_spools,  # so that a single run says so by its exit code
         lying=Lying(spools=list(ground.spools.values()), settling=settling, journal=ground.journal),
         taker=taker,
         parked=Parking(checks=checks),

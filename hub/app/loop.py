@@ -138,7 +138,7 @@ class Loop:
         parts.outbound.sweep()
         parts.returns.tend()
         parts.acknowledgements.scan()
-        retention.erase(parts.journal, parts.vault, retention_rules, parts.clock)
+        retention.erase(parts.journal, parts.vault, retention_rules, parts.clock, parts.caution)
         retention.erase_returned(parts.journal, parts.vault, retention_rules, parts.clock)
         retention.age_out(parts.journal, parts.spools, retention_rules, parts.clock)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hub.acknowledgement import Acknowledgements
 from hub.attendant import Attendant
+from hub.caution import Caution
 from hub.clock import Clock
 from hub.config import Config
 from hub.damage import Damage
@@ -38,6 +39,7 @@ class Parts:
     acknowledgements: Acknowledgements
     observing: Observing
     damage: Damage
+    caution: Caution
     barriers: Barriers
     lock: WorkerLock
 

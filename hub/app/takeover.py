@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hub.config import Config
+from hub.errors import StorageFailed
 from hub.journal import Journal
 from hub.journal import workers as known
 from hub.spool import Claim, Spool, WorkerLock, workers
 from hub.spool.folders import WORKER
+from hub.telemetry import logger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,11 @@ def find_gone(
     for spool in spools.values():
         candidates.update(spool.folders.workers())
     for worker in sorted(candidates - {own}):
-        lock = WorkerLock.take_over(config.spool.path, worker)
+        try:
+            lock = WorkerLock.take_over(config.spool.path, worker)
+        except StorageFailed as error:  # what lies there under the name of a lock is none
+            logger().error("worker lock damaged", worker=worker, exc_info=error)
+            continue
         if lock is None:
             continue
         with lock:

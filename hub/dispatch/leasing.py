@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hub import parcel, transition
+from hub.caution import Caution
 from hub.clock import Clock
 from hub.dispatch import preparing
+from hub.dispatch.admitting import hold_by_crashes
 from hub.dispatch.departing import Departure
 from hub.dispatch.flights import Flight
 from hub.dispatch.lines import Line
@@ -53,6 +56,7 @@ class Leasing:
     vault: Vault
     clock: Clock
     worker: str
+    caution: Caution
 
     def due(self, line: Line) -> list[Departure]:
         """Lease what is due at a mailbox, as much as it takes now: one commit.
@@ -157,8 +161,22 @@ class Leasing:
         )
 
     def _unpack(self, line: Line, found: Sequence[Row]) -> list[_Due]:
-        if not found:
-            return []
+        opened: list[_Due] = []
+
+        def unpack(rows: Sequence[Row]) -> None:
+            opened.extend(self._unpack_all(line, rows))
+
+        if found:
+            self.caution.work(
+                "leasing",
+                found,
+                unpack,
+                name=lambda row: row.id,
+                aside=partial(hold_by_crashes, self.journal, self.clock),
+            )
+        return opened
+
+    def _unpack_all(self, line: Line, found: Sequence[Row]) -> list[_Due]:
         ids = [row.id for row in found]
         with self.journal.read() as connection:
             history = attempts.history(connection, ids)

@@ -1,20 +1,22 @@
 """What time brings: lost leases, deadlines, and mailboxes that tell at last what they can do."""
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
-from hub import consequence, handover, issuing, mailboxes, parcel, reasons, retry, transition
+from hub import consequence, issuing, parcel, reasons, retry, transition
+from hub.caution import Caution
 from hub.clock import Clock, on_the_wall
 from hub.config import Config
+from hub.dispatch.admitting import LIMIT, Admitting, hold_by_crashes, receipt_of
 from hub.dispatch.lines import MARGIN, Line
 from hub.dispatch.listening import Air
 from hub.dispatch.results import FINAL_EVENTS
-from hub.errors import HubError, NoticeRefused
 from hub.handover import tries_of
 from hub.host import StartFault
-from hub.issuing import Issued, Issuer
+from hub.issuing import Issuer
 from hub.journal import (
     Journal,
     Row,
@@ -37,8 +39,6 @@ from hub.vault import Vault
 from postfach_mailbox.cipher import Damaged
 from postfach_mailbox.frames import Operation
 
-LIMIT = 200  # notices looked at in one go
-
 
 @dataclass(slots=True, kw_only=True)  # found anew at each look
 class Wall:
@@ -56,6 +56,7 @@ class Tending:
     vault: Vault
     issuer: Issuer
     clock: Clock
+    caution: Caution
     wall: Wall = field(default_factory=Wall)
 
     def follow(self, lines: Mapping[str, Line]) -> None:
@@ -152,12 +153,33 @@ class Tending:
         """End what passed its deadline: `failed`, in doubt `unresolved`. Raises SealUnavailable."""
         now = self._now()
         with self.journal.read() as connection:
-            if not recovery.overdue(connection, now, 1, self.config.mailboxes):
-                return [], []
+            found = recovery.overdue(connection, now, LIMIT, self.config.mailboxes)
+        files: list[Handout] = []
+        finals: list[tuple[str, Outcome]] = []
+
+        def end(rows: Sequence[Row]) -> None:
+            made, ended = self._end({row.id for row in rows}, now)
+            files.extend(made)
+            finals.extend(ended)
+
+        if found:
+            self.caution.work(
+                "deadline",
+                found,
+                end,
+                name=lambda row: row.id,
+                aside=partial(hold_by_crashes, self.journal, self.clock),
+            )
+        return files, finals
+
+    def _end(
+        self, which: Collection[int], now: datetime
+    ) -> tuple[list[Handout], list[tuple[str, Outcome]]]:
         finals = []
         with self.journal.write() as tx:
             issued = []
             found = recovery.overdue(tx.connection, now, LIMIT, self.config.mailboxes)
+            found = [row for row in found if row.id in which]
             ids = [row.id for row in found]
             history = attempts.history(tx.connection, ids)
             kept = payloads.load_all(tx.connection, ids)
@@ -165,13 +187,7 @@ class Tending:
             for row in found:
                 state = transition.at_deadline(State(row.state))
                 code = "OUTCOME_UNKNOWN" if state is State.UNRESOLVED else "GAVE_UP"
-                try:
-                    parcel.vouch(row, kept[row.id], taken.get(row.id))
-                except Damaged as error:  # no receipt tells what was changed
-                    logger().error(
-                        "payload damaged", message_id=row.message_id, row=row.id, exc_info=error
-                    )
-                    circuits.hold_itself(tx, row, now)
+                if not self._vouched(tx, row, kept[row.id], taken.get(row.id)):
                     continue
                 facts = parcel.facts(row, kept[row.id])
                 made = self.issuer.of_notice(
@@ -181,49 +197,35 @@ class Tending:
                     attempts=tries_of(history.get(row.id, [])),
                     reason=reasons.reason(code),
                 )
-                issued.append(_receipt(row, made))
+                issued.append(receipt_of(row, made))
                 steps.step(tx, row.id, state, None, now)
                 tx.record(row.id, made.entry)
                 finals.append((row.message_id, issuing.ending(facts.kind, state)))
             files = consequence.hand_out(tx, self.config, issued, now)
         return files, finals
 
+    def _vouched(
+        self, tx: Transaction, row: Row, rows: Sequence[Row], taken: taking.Taken | None
+    ) -> bool:
+        """Hold a notice whose rows were changed, so that no receipt tells what they say now."""
+        try:
+            parcel.vouch(row, rows, taken)
+        except Damaged as error:
+            logger().error("payload damaged", message_id=row.message_id, row=row.id, exc_info=error)
+            circuits.hold_itself(tx, row, self.clock.now())
+            return False
+        return True
+
     def admit(self, line: Line) -> list[Handout]:
         """Check what was held until a mailbox told its capabilities. Raises SealUnavailable."""
-        told, now = line.capabilities, self.clock.now()
-        if told is None:
-            return []
-        files: list[Handout] = []
-        for row in self._untold(line.name):
-            with self.journal.read() as connection:
-                rows = payloads.load(connection, row.id)
-                taken = taking.taken(connection, [row])
-            try:
-                parcel.vouch(row, rows, taken.get(row.id))
-                kept = parcel.read_content(row, rows, self.vault)
-            except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
-                logger().error(
-                    "payload damaged", message_id=row.message_id, row=row.id, exc_info=error
-                )
-                with self.journal.write() as tx:
-                    circuits.hold_itself(tx, row, now)
-                continue
-            facts = parcel.facts(row, rows)
-            with self.journal.write() as tx:
-                if attempts.free_still(tx.connection, [row.id]).get(row.id) != row.fence:
-                    continue
-                try:
-                    sandbox = self.config.mailboxes[line.name].sandbox
-                    mailboxes.check(kept, told, sandbox=sandbox, now=now)
-                except NoticeRefused as refused:
-                    if not State(row.held_from).doubtful:  # else that it fits not proves nothing
-                        files += self._unfit(tx, row, facts, refused, now)
-                        continue
-                normal = told.normal(kept.mailbox.id) or kept.mailbox.id
-                scheme = self.config.mailboxes[line.name].scheme or told.scheme
-                circuits.admit(tx, row, normal, scheme, now)
-                tx.note(row.id, "notice.freed", now, message_id=row.message_id)
-        return files
+        return Admitting(
+            config=self.config,
+            journal=self.journal,
+            vault=self.vault,
+            issuer=self.issuer,
+            clock=self.clock,
+            caution=self.caution,
+        ).admit(line)
 
     def see_to(self, line: Line, air: Air) -> None:
         """Start a mailbox's process again in due time; while it is out of order, look at it."""
@@ -254,36 +256,3 @@ class Tending:
                 return
         with self.journal.write() as tx:
             circuits.free_held(tx, line.name, self.clock.now())
-
-    def _untold(self, name: str) -> Iterator[Row]:
-        after = 0
-        while True:
-            with self.journal.read() as connection:
-                found = circuits.untold(connection, name, LIMIT, after=after)
-            if not found:
-                return
-            yield from found
-            after = found[-1].id
-
-    def _unfit(
-        self,
-        tx: Transaction,
-        row: Row,
-        facts: issuing.Facts,
-        refused: NoticeRefused,
-        now: datetime,
-    ) -> list[Handout]:
-        """End a notice that its mailbox, now known, cannot take."""
-        made = self.issuer.of_notice(
-            FINAL_EVENTS[State.FAILED],
-            facts,
-            now,
-            reason=reasons.reason("CONTENT_INVALID", f"{refused.what}; deliver by post"),
-        )
-        steps.step(tx, row.id, State.FAILED, None, now)
-        tx.record(row.id, made.entry)
-        return consequence.hand_out(tx, self.config, [_receipt(row, made)], now)
-
-
-def _receipt(row: Row, made: Issued) -> handover.Receipt:
-    return handover.Receipt(notice_id=row.id, tenant=row.tenant, procedure=row.procedure, made=made)

@@ -8,7 +8,7 @@ from hub import acknowledgement
 from hub.clock import Clock
 from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
-from hub.journal import Journal, circuits, pauses, questions, returning, soundness
+from hub.journal import Journal, circuits, pauses, questions, returning, soundness, tries
 from hub.journal.aside import HELD_BY_DAMAGE
 from hub.journal.cases import cases, items
 from hub.journal.circuits import (
@@ -20,6 +20,7 @@ from hub.journal.circuits import (
     Circuit,
 )
 from hub.journal.pauses import Pause
+from hub.journal.recovery import CRASHES
 from hub.journal.returning import Stuck
 from hub.journal.soundness import Unsound
 
@@ -46,6 +47,13 @@ HELD = {
         "See `journal` here; put back what stood there (backup), then hub release MESSAGE_ID",
     ),
 }
+# stage -> what that means for what is set aside there
+SET_ASIDE = {
+    "receipt": "This receipt is not written to out/; it lies in the journal, sealed.",
+    "erasing": "The payload of this notice is not erased.",
+    "returned": "What came back stays at the mailbox, and is not acknowledged: hub list --cases.",
+    "collect": "Replies of this mailbox are fetched seldom; notices go out as usual.",
+}
 NAMED = 20  # damaged rows that are named; the rest is counted
 OFTEN = 3  # failures of a return channel in a row
 OTHERWISE = ("A held notice is not tried.", "hub status MESSAGE_ID says what it waits for")
@@ -62,6 +70,7 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         waiting = Counter(case.kind for case in cases(connection, config.mailboxes))
         waiting.update("returned" for _ in items(connection))
         stuck = returning.stuck(connection, OFTEN)
+        failed = tries.known(connection)
         damaged = [one for table in soundness.ALL for one in soundness.unsound(connection, table)]
     settings = ", ".join(f"{name}={value}" for name, value in journal.settings().items())
     yield fine("database", f"schema {schema}, {settings}")
@@ -72,6 +81,7 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         what = f"{group.count} held for {group.mailbox} since {_moment(group.since)}"
         yield wrong("notices", f"{what} ({group.reason})", why=why, fix=fix)
     yield from _damage(damaged)
+    yield from _set_aside(failed)
     yield from _circuits(config, known)
     yield from _relays(config, known)
     yield from _pauses(paused)
@@ -95,6 +105,17 @@ def _damage(found: list[Unsound]) -> Iterator[Finding]:
             why="The disk, or a hand, changes the database.",
             fix="Stop the hub, keep the database as it is, restore a backup",
         )
+
+
+def _set_aside(tried: Mapping[tuple[str, str], int]) -> Iterator[Finding]:
+    for (stage, name), count in sorted(tried.items()):
+        if count >= CRASHES:
+            yield wrong(
+                "set aside",
+                f"{stage} {name}: the hub, or a mailbox, failed at it again and again",
+                why=SET_ASIDE.get(stage, "It is left alone; all else goes on."),
+                fix="Look at the log for what failed; mend it, update, and ask for help",
+            )
 
 
 def _circuits(config: Config, known: Mapping[str, Circuit]) -> Iterator[Finding]:

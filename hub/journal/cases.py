@@ -92,6 +92,7 @@ TROUBLES = {
     "REPLY_MISSING": "it is a reply without content, of a plugin for contract 1.0",
     "NOT_DEPOSITED": "it tells the retrieval of a notice that is not deposited",
     "LATE_FAILURE": "the mailbox takes back what it had confirmed",
+    "ITEM_DEADLY": "the mailbox's process died at it three times: it is not fetched",
     "NOTICE_DAMAGED": "it belongs to a notice whose rows in the journal were changed",
     "NOT_POSTED": "the print service tells of a letter that was never handed to it",
 }

@@ -10,6 +10,7 @@ what it announces is bounded, and what it sends is bounded by that.
 
     channel     one mailbox's channel, step by step
     working     the item under work
+    deadly      items at which a process dies
     fetching    a document, out of a pipe into the vault
     storing     the commit
     judging     whether a person must look at it first
@@ -24,12 +25,13 @@ from hub.dispatch import Air
 from hub.errors import HubError
 from hub.journal.handouts import Handout
 from hub.returns.channel import Channel
+from hub.returns.deadly import Deadly
 from hub.returns.handing import Handing
 from hub.returns.storing import Storing
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
 
-__all__ = ["Channel", "Handing", "Returns", "Storing"]
+__all__ = ["Channel", "Deadly", "Handing", "Returns", "Storing"]
 
 
 @dataclass(slots=True, kw_only=True)  # `stopping` turns once

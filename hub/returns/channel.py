@@ -3,14 +3,16 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from hub.clock import Clock
 from hub.config import Config
 from hub.dispatch import Air, Line
 from hub.journal import Journal, returning
 from hub.journal.handouts import Handout
+from hub.returns.deadly import DEADLY, RETURNED, Deadly
 from hub.returns.storing import Cursor, Storing
-from hub.returns.working import Work, brings_back, failed, fits
+from hub.returns.working import Hand, Work, brings_back, failed, fits
 from hub.telemetry import logger
 from hub.vault import Vault
 from postfach_mailbox import Acknowledged, Collected, Item
@@ -42,6 +44,7 @@ class Channel:
     storing: Storing
     clock: Clock
     interval: float
+    deadly: Deadly
     call: int | None = None
     asked: bool = False
     in_a_row: int = 0  # looks that brought something: there may be more
@@ -56,8 +59,7 @@ class Channel:
     _reached: str | None = None
     _moved: bool = False
     _failed: bool = False
-    _work: Work | None = None
-    _left: list[Work] = field(default_factory=list)
+    _hand: Hand = field(default_factory=Hand)
 
     @property
     def busy(self) -> bool:
@@ -80,11 +82,11 @@ class Channel:
 
     def go_on(self) -> None:
         """Do what can be done now. Raises StorageFailed, SealUnavailable."""
-        self._left = [one for one in self._left if not one.closed()]
+        self._hand.close()
         if self.call is not None:
             return
-        if self._work is not None:
-            self._go_on_with(self._work)
+        if self._hand.work is not None:
+            self._go_on_with(self._hand.work)
         elif self._acks:
             self._ask(Operation.ACKNOWLEDGE, TextPayload(text=self._acks[0]), self._acknowledged)
         elif self._collect:
@@ -97,19 +99,20 @@ class Channel:
             self._end()
         elif brings_back(self.line) and self.clock.elapsed() >= self._next_at:
             with self.journal.read() as connection:
-                self._acks.extend(returning.unacknowledged(connection, self.line.name))
+                waiting = returning.unacknowledged(connection, self.line.name)
+            self._acks.extend(one for one in waiting if not self.deadly.leaves(one))
             self._looking = self._collect = True
             self._moved = self._failed = False
 
     def drop(self) -> None:
         """Give up what is under way: nothing of it is acknowledged, so it is offered again."""
-        self._leave()
+        self._hand.leave()
         self._items.clear()
         self._acks.clear()
         self.call, self._then = None, None
         self._looking = self._collect = self._failed = False
         self.asked, self.in_a_row = True, 0
-        self._next_at = self.clock.elapsed() + self.interval
+        self._next_at = self.clock.elapsed() + self.deadly.pause(self.interval)
 
     def _ask(
         self, operation: Operation, payload: Payload, then: Then, fds: tuple[int, ...] = ()
@@ -125,6 +128,7 @@ class Channel:
 
     def _collected(self, outcome: AnswerValue | None) -> None:
         self.asked, self._collect = True, False
+        self.deadly.looked(outcome)
         if not isinstance(outcome, Collected):
             self._failed = failed(self.line, "collect")
             return
@@ -133,10 +137,12 @@ class Channel:
 
     def _begin(self, item: Item) -> None:
         if self.storing.known(self.line.name, item):
-            self._acks.append(item.id)
-            return
-        if fits(item, self.config):
-            self._work = Work(item=item, segment=self.vault.segment())
+            if not self.deadly.leaves(item.id):
+                self._acks.append(item.id)
+        elif self.deadly.leaves(item.id):
+            self._keep(Work(item=item, segment=self.vault.segment()), trouble=DEADLY)
+        elif fits(item, self.config):
+            self._hand.work = Work(item=item, segment=self.vault.segment())
         else:
             self._failed = failed(self.line, "limit")
 
@@ -144,27 +150,46 @@ class Channel:
         if work.fetch is not None:
             if work.fetch.done and not work.landed():
                 self._failed = failed(self.line, "fetch")
-                self._leave()
+                self._hand.leave()
         elif work.complete:
-            work.segment.sync()
-            last = not self._items and not self._failed
-            cursor = Cursor(reached=self._reached) if last else None
-            self.files += self.storing.store(
-                self.line.name, work.item, work.key, work.extents, cursor
+            name = self.deadly.name(work.item.id)
+            self.deadly.caution.work(
+                RETURNED, [work], lambda _: self._keep(work), name=lambda _: name
             )
-            self.stored = self._moved = True
-            self._acks.append(work.item.id)
-            logger().info("returned item stored", mailbox=self.line.name)
-            self._leave()
+            if self._hand.work is work:  # storing it failed
+                self._failed = failed(self.line, "store")
+                self._hand.leave()
         else:
             fetch = work.next_fetch(self.clock, self.line.call_timeout)
-            if self._ask(Operation.FETCH, work.asked(), work.answered, (fetch.writing,)):
+            if self._ask(
+                Operation.FETCH, work.asked(), partial(self.deadly.fetched, work), (fetch.writing,)
+            ):
                 work.fetch = fetch.start()
             else:
                 fetch.give_up()
 
+    def _keep(self, work: Work, trouble: str | None = None) -> None:
+        """Store an item, wholly fetched, or as a case without its documents."""
+        work.segment.sync()
+        last = not self._items and not self._failed
+        cursor = Cursor(reached=self._reached) if last else None
+        self.files += self.storing.store(
+            self.line.name,
+            work.item,
+            work.key,
+            work.extents,
+            cursor=cursor,
+            trouble=trouble,
+        )
+        self.stored = self._moved = True
+        if trouble is None:
+            self._acks.append(work.item.id)
+        logger().info("returned item stored", mailbox=self.line.name, code=trouble)
+        self._hand.leave(work)
+
     def _acknowledged(self, outcome: AnswerValue | None) -> None:
         item = self._acks.popleft()
+        self.deadly.told(item, outcome)
         if isinstance(outcome, Acknowledged):
             self.storing.acknowledged(self.line.name, item)
         else:  # repeated at the next look
@@ -175,14 +200,10 @@ class Channel:
         self._looking = False
         more = self._moved and not self._failed
         self.in_a_row = self.in_a_row + 1 if more else 0
-        self._next_at = self.clock.elapsed() + (AT_ONCE if more else self.interval)
+        self._next_at = self.clock.elapsed() + (
+            AT_ONCE if more else self.deadly.pause(self.interval)
+        )
         if self._failed:
             self.storing.failed(self.line.name)
         else:
             self.storing.advance(self.line.name, self._reached)
-
-    def _leave(self) -> None:
-        """Leave the item under work; a document that still comes ends by itself."""
-        if self._work is not None:
-            self._left.append(self._work)
-            self._work = None

@@ -61,6 +61,7 @@ class _Got:
     item: Item
     key: bytes
     extents: Sequence[Extent]
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +87,26 @@ class Storing:
         return True
 
     def store(
-        self, mailbox: str, item: Item, key: bytes, extents: Sequence[Extent], cursor: Cursor | None
+        self,
+        mailbox: str,
+        item: Item,
+        key: bytes,
+        extents: Sequence[Extent],
+        *,
+        cursor: Cursor | None,
+        trouble: str | None = None,
     ) -> list[Handout]:
         """Store an item whose documents are durable in the vault.
 
         cursor: of the last item of an answer
+        trouble: why a person must look at it, where that is known already
         Returns the receipts' files that it is to become. Raises StorageFailed, SealUnavailable.
         """
         now, files = self.clock.now(), list[Handout]()
         with self.journal.write() as tx:
             # another worker may have been first; no one else writes meanwhile
             if returning.known(tx.connection, mailbox, item.id) is None:
-                got = _Got(mailbox=mailbox, item=item, key=key, extents=extents)
+                got = _Got(mailbox=mailbox, item=item, key=key, extents=extents, trouble=trouble)
                 files = self._store(tx, got, now)
             if cursor is not None:
                 returning.advance(tx, mailbox, cursor.reached, now)
@@ -121,8 +130,7 @@ class Storing:
     def _store(self, tx: Transaction, got: _Got, now: datetime) -> list[Handout]:
         mailbox, item, key, extents = got.mailbox, got.item, got.key, got.extents
         notice_id, trouble = self._whose(tx, mailbox, item)
-        if trouble is None:
-            trouble = judging.trouble(tx, notice_id, item, now)
+        trouble = got.trouble or trouble or judging.trouble(tx, notice_id, item, now)
         message_id = None
         files = _kept(extents)
         if item.kind == "reply" and notice_id is not None and trouble is None:

@@ -70,6 +70,25 @@ class Work:
         return True
 
 
+@dataclass(slots=True, kw_only=True)  # what is in it
+class Hand:
+    """The item under work, and those left whose documents may still come."""
+
+    work: Work | None = None
+    _left: list[Work] = field(default_factory=list)
+
+    def leave(self, work: Work | None = None) -> None:
+        """Leave an item, or the one under work; a document that still comes ends by itself."""
+        work = work or self.work
+        if work is not None:
+            self._left.append(work)
+        self.work = None
+
+    def close(self) -> None:
+        """Close the segments of those that nothing comes of any more."""
+        self._left = [one for one in self._left if not one.closed()]
+
+
 def documents(item: Item) -> tuple[ReplyDocument, ...]:
     """Return the documents of an item."""
     return item.reply.documents if item.reply else ()

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hub import config, parcel, seal, starter
+from hub.caution import Caution
 from hub.config import Config
 from hub.dispatch import Air, Dispatch, Finished, Leasing, Line, Preparing, Results, Tending
 from hub.durable import Disk
@@ -274,12 +275,13 @@ class Worker:
 
 def _stage(ground: Ground, line: Line, name: str) -> Dispatch:
     shared = {"journal": ground.journal, "vault": ground.vault, "clock": ground.clock}
+    cautious = {"caution": Caution(journal=ground.journal, clock=ground.clock)}
     issuing = {"config": ground.config, "issuer": ground.issuer}
     return Dispatch(
-        leasing=Leasing(worker=name, **shared),  # type: ignore[arg-type]  # names are theirs
+        leasing=Leasing(worker=name, **shared, **cautious),  # type: ignore[arg-type]  # names are theirs
         preparing=Preparing(worker=name, **shared),  # type: ignore[arg-type]  # names are theirs
         results=Results(worker=name, **shared, **issuing),  # type: ignore[arg-type]  # names are theirs
-        tending=Tending(**shared, **issuing),  # type: ignore[arg-type]  # names are theirs
+        tending=Tending(**shared, **issuing, **cautious),  # type: ignore[arg-type]  # names are theirs
         lines={line.name: line},
         air=Air(journal=ground.journal, clock=ground.clock, worker=name),
     )

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from hub.caution import Caution
 from hub.durable import Disk
 from hub.journal import Journal, handouts, taking
+from hub.outbound import Outbound
 from hub.spool import Claim, Spool, open_spool
 from hub.spool.folders import names
 from tests.unit import notices
@@ -110,6 +112,13 @@ def add_notice(
         )
         taking.drops(tx, [drop])
     return made
+
+
+def writer(journal: Journal, spool: Spool, clock: TurnedClock) -> Outbound:
+    """Return what writes receipts there, whatever they hold."""
+    caution = Caution(journal=journal, clock=clock)
+    spools = {(spool.tenant, spool.procedure): spool}
+    return Outbound(journal, spools, Disk(), clock, caution, is_sealed=lambda _file: True)
 
 
 def issue(

@@ -15,11 +15,9 @@ from hub.acknowledgement import (
     confirm,
     untaken,
 )
-from hub.durable import Disk
 from hub.errors import NotAvailable
 from hub.journal import Journal
 from hub.journal.tables import entry, handout
-from hub.outbound import Outbound
 from hub.spool import Spool
 from tests.unit.spools import (
     TurnedClock,
@@ -28,6 +26,7 @@ from tests.unit.spools import (
     make_folders,
     open_new_journal,
     open_one,
+    writer,
 )
 
 KEY = ("rostock", "bauamt")
@@ -66,7 +65,7 @@ def write_receipts(
         issue(journal, clock, add_notice(journal, clock, number), number)
         for number in range(first, first + count)
     ]
-    outbound = Outbound(journal, {KEY: spool}, Disk(), clock, is_sealed=lambda _file: True)
+    outbound = writer(journal, spool, clock)
     outbound.write(files)
     outbound.flush()
     return [spool.folders.path / "out" / file.name for file in files]

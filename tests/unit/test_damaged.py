@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub import parcel
+from hub.caution import Caution
 from hub.errors import StorageFailed
 from hub.journal import attempts, deciding, payloads
 from hub.journal.cases import cases
@@ -70,7 +71,11 @@ def test_what_cannot_be_sealed_since_it_does_not_open_is_a_case_and_the_rest_is_
         tx.connection.execute(sa.delete(payload).where(payload.c.item == "sealed"))
     whole = swap_content(ground, broken)
     sealing = Sealing(
-        journal=ground.journal, vault=ground.vault, issuer=ground.issuer, clock=ground.clock
+        journal=ground.journal,
+        vault=ground.vault,
+        issuer=ground.issuer,
+        clock=ground.clock,
+        caution=Caution(journal=ground.journal, clock=ground.clock),
     )
     sealing.step()
     row = ground.row(broken)

@@ -10,7 +10,7 @@ from hub.durable import Disk
 from hub.errors import StorageFailed
 from hub.journal import Journal, handouts
 from hub.journal.handouts import Handout
-from hub.outbound import Outbound, write
+from hub.outbound import write
 from hub.spool import Spool
 from tests.unit.barriers import Watched
 from tests.unit.spools import (
@@ -20,6 +20,7 @@ from tests.unit.spools import (
     make_folders,
     open_new_journal,
     open_one,
+    writer,
 )
 
 KEY = ("rostock", "bauamt")
@@ -152,7 +153,7 @@ def written_at(journal: Journal, clock: TurnedClock) -> dict[str, datetime]:
 def test_marks_ride_in_the_next_commit_or_are_due_within_a_second(
     journal: Journal, spool: Spool, clock: TurnedClock
 ) -> None:
-    outbound = Outbound(journal, {KEY: spool}, Disk(), clock, is_sealed=lambda _file: True)
+    outbound = writer(journal, spool, clock)
     file = issue(journal, clock, add_notice(journal, clock, 1), 1)
     assert outbound.marks_due() is None
     assert outbound.write([file]) == [file]
@@ -171,7 +172,7 @@ def test_what_a_crash_left_unmarked_is_written_again_byte_for_byte(
     for number in (1, 2):
         issue(journal, clock, add_notice(journal, clock, number), number, data=b"<sealed/>")
     write({KEY: spool}, [handout(1, b"<sealed/>")], Disk())  # and then the hub died
-    outbound = Outbound(journal, {KEY: spool}, Disk(), clock, is_sealed=lambda _file: True)
+    outbound = writer(journal, spool, clock)
     assert outbound.sweep() == []  # it may just be in the writing
     clock.turn(seconds=11)
     assert [file.stem for file in outbound.sweep()] == ["stem-1", "stem-2"]
@@ -188,7 +189,7 @@ def test_one_that_cannot_be_written_does_not_hold_the_sweep(
     for number in (1, 2):
         issue(journal, clock, add_notice(journal, clock, number), number)
     (out / "stem-1.01.deposited.xml").write_bytes(b"<other/>")
-    outbound = Outbound(journal, {KEY: spool}, Disk(), clock, is_sealed=lambda _file: True)
+    outbound = writer(journal, spool, clock)
     assert [file.stem for file in outbound.sweep(at_once=True)] == ["stem-2"]
 
 
@@ -196,7 +197,7 @@ def test_a_receipt_issued_again_by_order_is_written_again(
     journal: Journal, spool: Spool, clock: TurnedClock, out: Path
 ) -> None:
     notice = add_notice(journal, clock, 1)
-    outbound = Outbound(journal, {KEY: spool}, Disk(), clock, is_sealed=lambda _file: True)
+    outbound = writer(journal, spool, clock)
     outbound.write([issue(journal, clock, notice, 1)])
     outbound.flush()
     (out / "stem-1.01.deposited.xml").unlink()

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub import retention
+from hub.caution import Caution
 from hub.clock import system_clock
 from hub.config import Retention
 from hub.durable import Disk
@@ -28,6 +29,10 @@ from tests.unit.spools import (
 KEY = ("rostock", "bauamt")
 PERIODS = Retention.model_validate({"payload": "14d", "rejected": "30d"})
 CANARY = b"canary in the ciphertext"
+
+
+def erase(journal: Journal, vault: Vault, clock: TurnedClock) -> int:
+    return retention.erase(journal, vault, PERIODS, clock, Caution(journal=journal, clock=clock))
 
 
 @pytest.fixture
@@ -109,7 +114,7 @@ def test_payload_goes_once_the_final_receipt_was_taken(
     ids = add_notices(journal, vault, clock, 1, 2)
     end(journal, clock, *ids.values())
     take_receipt(journal, clock, ids[1], 1)
-    assert retention.erase(journal, vault, PERIODS, clock) == 1
+    assert erase(journal, vault, clock) == 1
     assert erased(journal) == [ids[1]]
     with journal.read() as connection:
         row = connection.execute(sa.select(notice).where(notice.c.id == ids[1])).one()
@@ -133,10 +138,10 @@ def test_a_segment_goes_with_its_last_notice(
     ids = add_notices(journal, vault, clock, 1, 2)
     end(journal, clock, *ids.values())
     take_receipt(journal, clock, ids[1], 1)
-    assert retention.erase(journal, vault, PERIODS, clock) == 1
+    assert erase(journal, vault, clock) == 1
     assert len(list(vault.segments())) == 1
     clock.turn(days=14)
-    assert retention.erase(journal, vault, PERIODS, clock) == 1
+    assert erase(journal, vault, clock) == 1
     assert list(vault.segments()) == []
 
 
@@ -148,10 +153,10 @@ def test_payload_that_no_one_took_goes_after_the_period_counted_from_the_final_s
     end(journal, clock, ids[1], state=State.FAILED)
     issue(journal, clock, ids[1], 1)
     clock.turn(days=13, hours=23)
-    assert retention.erase(journal, vault, PERIODS, clock) == 0
+    assert erase(journal, vault, clock) == 0
     clock.turn(hours=1)
-    assert retention.erase(journal, vault, PERIODS, clock) == 1
-    assert retention.erase(journal, vault, PERIODS, clock) == 0
+    assert erase(journal, vault, clock) == 1
+    assert erase(journal, vault, clock) == 0
 
 
 @pytest.mark.parametrize("state", [State.SEALED, State.DEFERRED, State.IN_DOUBT, State.PENDING])
@@ -162,7 +167,7 @@ def test_an_open_notice_keeps_its_payload_whatever_happens(
     with journal.write() as tx:
         steps.step(tx, ids[1], state, clock.now(), clock.now())
     clock.turn(days=1000)
-    assert retention.erase(journal, vault, PERIODS, clock) == 0
+    assert erase(journal, vault, clock) == 0
     with journal.write() as tx:
         assert payloads.erase(tx, [ids[1]], clock.now()) == set()
     with journal.read() as connection:
@@ -179,7 +184,7 @@ def test_nothing_of_the_ciphertext_stays_in_the_databases_files(
     log = journal.path.with_name(journal.path.name + "-wal")
     assert CANARY in log.read_bytes() + journal.path.read_bytes()
     clock.turn(days=14)
-    retention.erase(journal, vault, PERIODS, clock)
+    erase(journal, vault, clock)
     assert CANARY not in log.read_bytes() + journal.path.read_bytes()
 
 
@@ -194,10 +199,10 @@ def test_who_reads_for_long_stops_no_hub_and_the_log_is_emptied_when_it_has_ende
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM notice").fetchone()
         begun = system_clock().elapsed()
-        assert retention.erase(journal, vault, PERIODS, clock) == 1
+        assert erase(journal, vault, clock) == 1
         assert system_clock().elapsed() - begun < 10  # not the minute that a commit may wait
         assert CANARY in log.read_bytes()
-    assert retention.erase(journal, vault, PERIODS, clock) == 0
+    assert erase(journal, vault, clock) == 0
     assert CANARY not in log.read_bytes() + journal.path.read_bytes()
 
 
@@ -209,7 +214,7 @@ def test_many_are_erased_in_batches(
     end(journal, clock, *ids.values())
     clock.turn(days=14)
     before = journal.commits
-    assert retention.erase(journal, vault, PERIODS, clock) == 5
+    assert erase(journal, vault, clock) == 5
     assert journal.commits == before + 3
     assert list(vault.segments()) == []
 
@@ -283,7 +288,7 @@ def test_erasing_keeps_how_large_the_payload_was_and_what_its_digest_was(
     ids = add_notices(journal, vault, clock, 1)
     end(journal, clock, ids[1])
     clock.turn(days=14)
-    retention.erase(journal, vault, PERIODS, clock)
+    erase(journal, vault, clock)
     with journal.read() as connection:
         rows = connection.execute(sa.select(payload.c.size, payload.c.sha256)).all()
     assert [row.size for row in rows] == [4, 4]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub import retention
+from hub.caution import Caution
 from hub.config import Retention
 from hub.durable import Disk
 from hub.journal import Journal, returning, steps, taking
@@ -69,7 +70,8 @@ def test_no_file_is_removed_before_the_commit_that_forgets_its_keys(
 
     vault.remove = watched  # type: ignore[method-assign]  # to see what is committed by then
     periods = Retention.model_validate({"payload": "14d", "rejected": "30d"})
-    assert retention.erase(journal, vault, periods, clock) == 1
+    caution = Caution(journal=journal, clock=clock)
+    assert retention.erase(journal, vault, periods, clock, caution) == 1
     other.close()
     assert kept == [None]
     assert list(vault.segments()) == []

@@ -54,7 +54,7 @@ def test_what_another_hub_stored_meanwhile_is_not_stored_again(
     ground: Ground, storing: Storing
 ) -> None:
     for _ in range(2):
-        storing.store("archive", ITEM, new_key(), (), None)
+        storing.store("archive", ITEM, new_key(), (), cursor=None)
     with ground.journal.read() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(returned)) == 1
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from hub.caution import Caution
 from hub.journal.tables import payload
 from hub.sealing import Sealing
 from tests.unit.dispatching import Ground
@@ -40,7 +41,11 @@ def test_of_two_hubs_that_seal_one_notice_one_writes_its_seal(ground: Ground) ->
     with ground.journal.write() as tx:
         tx.connection.execute(sa.delete(payload).where(sealed))
     other = Sealing(
-        journal=ground.journal, vault=ground.vault, issuer=ground.issuer, clock=ground.clock
+        journal=ground.journal,
+        vault=ground.vault,
+        issuer=ground.issuer,
+        clock=ground.clock,
+        caution=Caution(journal=ground.journal, clock=ground.clock),
     )
     slow: Any = Interrupted(seal=ground.issuer.seal, meanwhile=other.step)
     late = replace(other, issuer=replace(ground.issuer, seal=slow))

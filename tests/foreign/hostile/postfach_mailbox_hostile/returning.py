@@ -1,6 +1,7 @@
 """A return channel that does what it must not: acts that begin with `back-`."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -82,8 +83,9 @@ FETCHES: dict[str, Callable[[BinaryIO], None]] = {
     "back-other": other,
 }
 ACKNOWLEDGES: dict[str, Callable[[], None]] = {"back-deaf": unheard}
+DEADLY = "back-deadly"  # its process ends at one item while it is fetched, at one acknowledged
 PAGES = "back-pages"  # a good one: it offers what comes after the cursor, and nothing else
-BACK = (*COLLECTS, *FETCHES, *ACKNOWLEDGES, PAGES)
+BACK = (*COLLECTS, *FETCHES, *ACKNOWLEDGES, DEADLY, PAGES)
 
 
 class Returning:
@@ -94,13 +96,19 @@ class Returning:
         if self._act == PAGES:
             items = tuple(item(number) for number in range(int(cursor or 0) + 1, 6))
             return Collected(items=items, cursor="5")
+        if self._act == DEADLY:
+            return Collected(items=tuple(item(number) for number in (1, 2, 3)))
         found = COLLECTS[self._act]() if self._act in COLLECTS else None
         return found if found is not None else Collected(items=(item(),))
 
     def fetch(self, item: str, document: int, into: BinaryIO) -> Fetched:
+        if (self._act, item) == (DEADLY, "item-1"):
+            os._exit(9)
         FETCHES.get(self._act, lambda into: into.write(DATA))(into)
         return Fetched(size=SIZE, sha256=DIGEST)
 
     def acknowledge(self, item: str) -> Acknowledged:
+        if (self._act, item) == (DEADLY, "item-2"):
+            os._exit(9)
         ACKNOWLEDGES.get(self._act, lambda: None)()
         return Acknowledged()
