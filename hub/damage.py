@@ -16,7 +16,7 @@ from hub.journal.soundness import Unsound
 from hub.journal.tables import notice
 from hub.telemetry import logger
 
-SLICE = 1000  # rows of each table that are looked at in one go
+SLICE = 250  # rows of each table that are looked at in one go
 TABLES = (notice, *soundness.OF_A_NOTICE, *soundness.OTHERS)
 
 

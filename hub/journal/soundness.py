@@ -6,6 +6,7 @@ where they are used: `hub.parcel.vouch`. Generated from `hub.journal.tables`.
 """
 
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ OTHERS = (handout, drop, returned, returned_file)
 SMALL = (mailbox, pause, observer, worker)  # a few rows, which the hub can make again
 ALL = (notice, *OF_A_NOTICE, *OTHERS, *SMALL)
 
+_NEVER = re.compile("[\x00-\x08]")  # in no text that came by XML, JSON or hub.toml
 _DAY, _CLOCK = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]", "T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]."
 _TIME = f"{_DAY}{_CLOCK}{'[0-9]' * 6}Z"
 _TIME_WRONG = (
@@ -207,6 +209,6 @@ def _rowid(table: sa.Table) -> str:
 
 def _is_text(value: bytes) -> bool:
     try:
-        return value.decode().isprintable()
+        return not _NEVER.search(value.decode())
     except UnicodeDecodeError:
         return False

@@ -22,7 +22,10 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from hub.evidence import Commit, check_chain
+from hub.journal import soundness
 from postfach_mailbox_postal.kit import PrintService
 from tests.flow.letters import torn
 from tests.flow.receipts import FINAL, FINAL_OF_STATUS, Receipt, faults
@@ -77,7 +80,17 @@ def unbalanced(
         *_receipts(world, receipts),
         *_evidence(world, receipts),
         *_claims(world),
+        *_unsound(world),
     ]
+
+
+def _unsound(world: World) -> Iterator[str]:
+    engine = sa.create_engine(f"sqlite:///{world.folder / 'var' / 'hub.db'}")
+    with engine.connect() as connection:
+        for table in soundness.ALL:
+            for one in soundness.unsound(connection, table):
+                yield f"unexpected: row {one.row} of {one.table}: {one.columns}"
+    engine.dispose()
 
 
 def classes(findings: Iterable[str]) -> Counter[str]:
