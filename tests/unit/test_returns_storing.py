@@ -64,7 +64,7 @@ def test_an_item_that_says_something_else_the_second_time_is_a_case(
 ) -> None:
     ground.take(1)
     item = ITEM.model_copy(update={"kind": "status"})
-    storing.store("archive", item, new_key(), (), None)
+    storing.store("archive", item, new_key(), (), cursor=None)
     assert storing.known("archive", item)
     assert trouble(ground) is None
     assert storing.known("archive", item.model_copy(update={"about": "another"}))
