@@ -17,7 +17,7 @@ from tests.flow.moody import Moody, feel
 from tests.flow.world import Service, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
-ROUNDS, EACH = 3, 8
+ROUNDS, EACH = 8, 8
 MOODS = ("good", "good", "lost", "once-lost", "deferred", "die-late")
 OPEN = "SELECT count(*) AS n FROM notice WHERE open = 1"
 
