@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hub.acknowledgement import Acknowledgements
 from hub.app.own import own_journal
 from hub.app.parts import Parts
-from hub.app.spools import open_all
+from hub.app.spools import all_open, open_all
 from hub.attendant import Attendant, make_attendant
 from hub.caution import Caution
 from hub.clock import Clock
@@ -279,9 +279,8 @@ def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
         room=room,
     )
     again = ground.config.spool.rescan.total_seconds()
-    all_spools = sum(len(one.procedures) for one in ground.config.tenants.values())
     return Intake(
-        failed=len(ground.spools) < all_spools,  # so that a single run says so by its exit code
+        failed=not all_open(ground.config, ground.spools),
         lying=Lying(spools=list(ground.spools.values()), settling=settling, journal=ground.journal),
         taker=taker,
         parked=Parking(checks=checks),

@@ -1,6 +1,7 @@
 """The spools of all procedures: one that is out of order is set aside alone, and reported."""
 
 import errno
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from hub.clock import Clock
@@ -49,6 +50,11 @@ def open_all(
     if first is not None and not spools:
         raise first
     return spools
+
+
+def all_open(config: Config, spools: Mapping[tuple[str, str], Spool]) -> bool:
+    """Whether none was set aside; a single run says so by its exit code."""
+    return len(spools) == sum(len(one.procedures) for one in config.tenants.values())
 
 
 def _of_the_machine(error: HubError) -> bool:

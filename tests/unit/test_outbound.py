@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from hub.caution import Caution
 from hub.durable import Disk
 from hub.errors import StorageFailed
 from hub.journal import Journal, handouts
 from hub.journal.handouts import Handout
-from hub.outbound import write
+from hub.outbound import Outbound, write
 from hub.spool import Spool
 from tests.unit.barriers import Watched
 from tests.unit.spools import (
@@ -212,3 +213,16 @@ def test_a_receipt_that_is_there_is_made_durable_before_it_counts(spool: Spool, 
     disk = Watched()
     assert write({KEY: spool}, [handout(1)], disk) == [1]
     assert out / "stem-1.01.deposited.xml" in disk.synced
+
+
+def test_what_the_journal_keeps_and_is_not_what_was_sealed_is_not_written(
+    journal: Journal, spool: Spool, clock: TurnedClock, out: Path
+) -> None:
+    issue(
+        journal, clock, add_notice(journal, clock, 1), 1, data=b"<ReceiptID>receipt-1</ReceiptID>"
+    )
+    clock.turn(seconds=11)
+    caution = Caution(journal=journal, clock=clock)
+    outbound = Outbound(journal, {KEY: spool}, Disk(), clock, caution)
+    assert outbound.sweep() == []
+    assert list(out.glob("*.xml")) == []

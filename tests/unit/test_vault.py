@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.durable import Disk
-from hub.errors import ConfigError, JournalInvalid, NoPermission, StorageFailed
+from hub.errors import ConfigError, JournalInvalid, NoPermission
 from hub.segment import MAGIC
 from hub.vault import Damaged, Extent, Vault, belong, load_master_key, new_key, owner
 from postfach_mailbox.cipher import CHUNK, blob_length
