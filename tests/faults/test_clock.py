@@ -73,7 +73,7 @@ class Wall:
         ended = subprocess.run(
             [*self.env, *place], capture_output=True, text=True, check=False, cwd=ROOT
         )
-        return ended.stdout.replace("balanced\n", "") + ended.stderr.partition("Traceback")[2]
+        return "" if ended.returncode == 0 else ended.stdout + ended.stderr
 
 
 def count(world: World, statement: str) -> int:
