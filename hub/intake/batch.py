@@ -122,7 +122,7 @@ class Taker:
             elif checked and not self.checks.places(opened.work.spool.tenant):
                 _take_along(opened)  # so that they need not stand still again
                 found.parked.append(opened.work)
-            elif (size := self._size(opened)) > found.left:
+            elif (size := _size(opened)) > found.left:
                 _take_along(opened)  # so that they need not stand still again
                 found.unfit.append((opened.work, size))
             elif len(found.opened) > 1 and _is_large(opened):
@@ -133,12 +133,6 @@ class Taker:
                     self._check(opened, found)
                 else:
                     self._examine(opened, found, segment, now)
-
-    def _size(self, opened: Opened) -> int:
-        """Return how many bytes a drop takes in the vault; none where it announces too many."""
-        documents = sum(one.size for one in opened.notice.documents)
-        sealed = SEALED * len(opened.envelope)
-        return documents + sealed if documents <= self.layers.limits.drop else 0
 
     def _examine(self, opened: Opened, found: Sorted, segment: Segment, now: datetime) -> None:
         def layer() -> None:
@@ -215,3 +209,8 @@ def _take_along(opened: Opened) -> None:
 
 def _is_large(opened: Opened) -> bool:
     return any(one.size > LARGE for one in opened.notice.documents)
+
+
+def _size(opened: Opened) -> int:
+    """Return how many bytes a drop takes in the vault, as its envelope announces: within limits."""
+    return sum(one.size for one in opened.notice.documents) + SEALED * len(opened.envelope)
