@@ -81,8 +81,8 @@ class Dispatch:
     def places(self, name: str) -> int | None:
         """Return how many first attempts may begin now; None where the mailbox cannot be called.
 
-        Where bytes are to be made first none begins at once, nor where more is due than the mailbox
-        takes: `lease` sees to it, each in its turn.
+        Where bytes are to be made first none begins at once, nor where something waits long for a
+        place: `lease` sees to it, each in its turn.
         """
         line = self.lines[name]
         places = None if self.stopping else line.places

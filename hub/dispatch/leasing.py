@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 
 from hub import parcel, transition
@@ -35,6 +36,10 @@ from hub.transition import DEPOSIT, RECONCILE, SET_STATUS, operation
 from hub.vault import Vault
 from postfach_mailbox.cipher import Damaged
 
+# So long may new notices take each free place, which saves a commit, before what waits.
+OVERTAKEN = timedelta(seconds=1)
+LOOK_BACK = 0.25  # seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Due:
@@ -64,11 +69,11 @@ class Leasing:
         Notices that a crash left behind are worked one at a time.
         """
         free = line.places
-        if not free:  # whether anything waits is not looked at: it goes before what is new
-            line.backlog = line.backlog or free == 0
+        if not free:
+            if free == 0:
+                self._look_back(line)
             return []
         found = self._found(line, free)
-        line.backlog = len(found) == free
         opened = self._unpack(line, found)
         if not opened:
             return []
@@ -133,6 +138,7 @@ class Leasing:
             if wanted is None:
                 return []
             found = [*queue.due(connection, wanted, free, suspect=False)]
+            line.backlog = len(found) == free and self._is_old(found[0])
             suspects: Sequence[Row] = []
             if line.suspect_in_work is None:
                 suspects = queue.due(connection, wanted, 1, suspect=True)
@@ -143,6 +149,21 @@ class Leasing:
                 return queue.due_of(connection, wanted, tenant, limit, first=first)
 
             return line.turns.choose(found, queue.tenants(connection, wanted), suspects, due)
+
+    def _look_back(self, line: Line) -> None:
+        """See, now and then, whether something waits long while what is new takes each place."""
+        now = self.clock.elapsed()
+        if now - line.looked_back_at < LOOK_BACK:
+            return
+        line.looked_back_at = now
+        with self.journal.read() as connection:
+            wanted = self._wanted(line, pauses.names(connection))
+            found = queue.due(connection, wanted, 1, suspect=False) if wanted else ()
+        line.backlog = bool(found) and self._is_old(found[0])
+
+    def _is_old(self, row: Row) -> bool:
+        waited: timedelta = self.clock.now() - row.due_at
+        return waited >= OVERTAKEN
 
     def _wanted(self, line: Line, paused: Paused) -> queue.Wanted | None:
         """Return what may go at a mailbox now; None where it is paused."""

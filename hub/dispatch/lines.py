@@ -50,7 +50,8 @@ class Line:
     unstarted: StartFault | Fault | None = None  # why its process did not start, if it did not
     looked: bool = False  # whether this run's first look at it, its circuit open, is over
     mended: int = 0  # times in a row that it seemed mended and took nothing afterwards
-    backlog: bool = False  # whether more may be due than it takes: then nothing new overtakes it
+    backlog: bool = False  # whether something waits long for a place: nothing new overtakes it
+    looked_back_at: float = 0.0
     turns: Turns = field(default_factory=Turns)
     calls: int = 0  # that reached its child
 

@@ -119,3 +119,22 @@ def test_turns_are_found_by_an_index_however_many_notices_wait(ground: Ground) -
             plans += [row.detail for row in plan]
     assert [one for one in plans if "SCAN notice" in one or "TEMP B-TREE" in one] == []
     assert sum("notice_turn" in one for one in plans) >= 3
+
+
+def test_what_waits_for_a_moment_is_overtaken_and_what_waits_long_is_not_though_all_is_taken(
+    ground: Ground,
+) -> None:
+    work = worker(ground, 2)
+    for number in range(1, 4):
+        ground.take(number, due_at=ground.clock.now())
+    first, second = work.lease()
+    work.lease()  # no place is free: the third waits, seen for the first time
+    work.process.answer(first.number, DEPOSITED)
+    work.hear()
+    assert work.stage.places("archive") == 1
+    ground.take(4, due_at=ground.clock.now())  # and takes it
+    work.process.call(99, second.operation, deadline=0.0)
+    ground.clock.turn(seconds=1.0)
+    work.lease()
+    work.process.answer(99, DEPOSITED)
+    assert work.stage.places("archive") == 0
