@@ -292,9 +292,6 @@ def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
 
 def _room(ground: Ground) -> Room:
     config = ground.config
-    spools = {
-        f"spool:{tenant}:{procedure}": config.folder_of(tenant, procedure)
-        for tenant, procedure in ground.spools
-    }
+    spools = {f"spool:{of[0]}:{of[1]}": config.folder_of(*of) for of in ground.spools}
     folders = places(config.vault.path, config.hub.database_file.parent, spools)
     return Room(folders=folders, least=config.limits.free_space)
