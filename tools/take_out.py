@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tools.guards import ROOT, Guard, faults, read
 
 PATIENCE: Final = 600  # seconds for the tests of one guard
+EACH: Final = 120  # seconds for one test that sets no time of its own
 SHARED: Final = Path(os.environ.get("POSTFACH_SHARED", ROOT.parent / "shared"))
 # What code that does not run fails by: it says nothing of the guard.
 NO_PROOF: Final = ("NameError", "ImportError", "ModuleNotFoundError", "SyntaxError")
@@ -102,7 +103,7 @@ class Copy:
         report, began = self._place / "report.xml", time.monotonic()
         report.unlink(missing_ok=True)
         command = [str(self._root / ".venv/bin/python"), "-m", "pytest", "-x", "-q", "-m", ""]
-        command += ["-p", "no:cacheprovider", f"--junitxml={report}"]
+        command += ["-p", "no:cacheprovider", "-o", f"timeout={EACH}", f"--junitxml={report}"]
         command += [f"--basetemp={self._place / 'tmp'}", *tests]
         variables = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
         variables.pop("POSTFACH_SHARED", None)
@@ -168,7 +169,12 @@ def _read(report: Path, code: int) -> tuple[str, str]:
             if said.startswith(NO_PROOF):
                 return "broken", f"{name}: {said}"
             return "bites", name
-    return "broken", "no test failed by itself"
+    errors = [
+        f"{one.get('classname')}::{one.get('name')}"
+        for one in cases
+        if one.find("error") is not None
+    ]
+    return "broken", f"no test failed by itself, but around {', '.join(errors) or 'all'}"
 
 
 @contextmanager

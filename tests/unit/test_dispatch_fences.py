@@ -1,10 +1,12 @@
 """Between looking at what is due and leasing it, something else may happen to it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from hub.config.units import Rate
 from hub.dispatch import Leasing, Line
 from hub.host import Kept
 from hub.host.child import GRACE
@@ -12,6 +14,7 @@ from hub.host.process import PATIENCE
 from hub.journal import Row, late, pauses, posting, steps
 from hub.journal.late import LateAnswer
 from hub.model import State
+from hub.pacing import Bucket
 from postfach_mailbox import Deferred, Reason, Refused, Repeat
 from tests.unit.dispatching import WHY, Ground, Process, Worker, capabilities
 from tests.unit.notices import START, TurnedClock
@@ -122,3 +125,15 @@ def test_a_letter_is_held_where_the_mailbox_says_at_last_that_it_has_the_notice(
     relay = Worker.make(ground, capabilities(Repeat.IDEMPOTENT, relays=True), "w2")
     assert relay.lease() == []
     assert (ground.row(2).state, ground.row(2).held_reason) == ("HELD", posting.HELD_BY_LATE)
+
+
+def test_no_more_calls_leave_than_the_rate_allows(ground: Ground) -> None:
+    ground.take(2)
+    worker = Worker.make(ground, TOLD)
+    rate = Rate(count=1, per=timedelta(seconds=60))
+    worker.line.bucket = Bucket.full(rate, ground.clock.elapsed())
+    assert len(worker.lease()) == 1
+    worker.answer(Deferred(reason=WHY))
+    assert worker.lease() == []
+    ground.clock.turn(60)
+    assert len(worker.lease()) == 1

@@ -149,3 +149,13 @@ def test_no_first_attempt_begins_in_a_pause(parts: Parts, pause: tuple[str, str]
     parts.intake.step()
     with parts.journal.read() as connection:
         assert len(attempts.history(connection, [1]).get(1, [])) == int(pause is None)
+
+
+@pytest.mark.parametrize("name", ["two words.xml", "..climbs.xml", "-option.xml", "ä.xml"])
+def test_an_envelope_with_a_bad_name_is_refused(parts: Parts, name: str) -> None:
+    folder, made = parts.config.folder_of("rostock", "bauamt"), drop(Paper(inline=True), stem="a")
+    (folder / "in" / name).write_bytes(made.envelope)
+    work_off(parts)
+    ((stem, kind),) = drops(parts)
+    assert kind == "refused"
+    assert stem.startswith("drop-")

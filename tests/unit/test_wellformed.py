@@ -18,3 +18,9 @@ def test_xinclude_is_forbidden_where_it_is_declared(version: str) -> None:
 
 def test_another_namespace_is_not_even_if_nothing_uses_it() -> None:
     envelopes.take(envelopes.changed(ROOT, f'{ROOT} xmlns:xi="urn:other"'))
+
+
+@pytest.mark.parametrize("where", ["<Subject>", "<Notice "])
+def test_a_nul_byte_is_no_text(where: str) -> None:
+    refused = envelopes.refusal(envelopes.changed(where, f"{where}\0"))
+    assert (refused.refusal, refused.code) == (RefusalClass.XML_MALFORMED, "9051")
