@@ -1,10 +1,10 @@
 """Poison: something at which the hub fails, or dies, again and again is set aside; the rest flows.
 
-A stage hands over what it found, and how a batch of it is worked. In the first minute of a hub that
-has just started each batch is counted durably before it is worked, and forgotten when that went
-well: so the next start knows what was in hand when the hub died, and works each of that alone. What
-merely raises is counted too. The third time it is set aside: a notice is held, anything else left
-alone; `hub doctor` names it.
+A stage hands over what it found, and how a batch of it is worked. Where a hub that had not ended
+came before, each batch of the first minute is counted durably before it is worked, and forgotten
+when that went well: so the next start knows what was in hand when the hub died, and works each of
+that alone. What merely raises is counted too. The third time it is set aside: a notice is held,
+anything else left alone; `hub doctor` names it.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ from typing import TypeVar
 
 from hub.clock import Clock
 from hub.errors import HubError
-from hub.journal import Journal, tries
+from hub.journal import Journal, tries, workers
 from hub.journal.recovery import CRASHES
 from hub.seal import SealUnavailable
 from hub.telemetry import logger
 
 Item = TypeVar("Item")
-FRESH = 60.0  # seconds of a start in which what is in hand is counted beforehand
+FRESH = 60.0  # seconds after a death in which what is in hand is counted beforehand
 
 
 @dataclass(slots=True, kw_only=True)  # what has failed
@@ -33,13 +33,15 @@ class Caution:
     _until: float = 0.0
 
     def begin(self) -> None:
-        """Learn what was in hand when a hub died. Raises StorageFailed."""
+        """Learn whether a hub died, and what was in hand then. Raises StorageFailed."""
         with self.journal.read() as connection:
             self._known = tries.known(connection)
+            died = workers.unended(connection)  # one that works beside us looks the same
         for (stage, name), tried in self._known.items():
             if tried >= CRASHES:
                 logger().error("set aside - it failed again and again", stage=stage, code=name)
-        self._until = self.clock.elapsed() + FRESH
+        if died:
+            self._until = self.clock.elapsed() + FRESH
 
     def work(
         self,

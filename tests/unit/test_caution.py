@@ -7,7 +7,7 @@ import pytest
 
 from hub.caution import FRESH, Caution
 from hub.errors import StorageFailed
-from hub.journal import Journal, tries
+from hub.journal import Journal, tries, workers
 from tests.unit import notices
 from tests.unit.notices import TurnedClock
 
@@ -26,6 +26,8 @@ def clock() -> TurnedClock:
 @pytest.fixture
 def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
     opened = notices.journal(tmp_path, clock)
+    with opened.write() as tx:
+        workers.begin(tx, "dead", "boot-0", 1, clock.now())
     yield opened
     opened.close()
 
@@ -96,9 +98,16 @@ def test_a_fault_of_the_disk_is_held_against_nothing(journal: Journal, clock: Tu
         assert tries.known(connection) == {}
 
 
-def test_an_old_hub_counts_nothing_before_it_works(journal: Journal, clock: TurnedClock) -> None:
+@pytest.mark.parametrize("dead", [True, False], ids=["after a minute", "after an end"])
+def test_a_hub_counts_nothing_before_it_works(
+    journal: Journal, clock: TurnedClock, dead: bool
+) -> None:
+    if not dead:
+        with journal.write() as tx:
+            workers.end(tx, "dead", clock.now())
     caution = started(journal, clock)
-    clock.turn(FRESH)
+    if dead:
+        clock.turn(FRESH)
     before = journal.commits
     caution.work("stage", ["a", "b"], lambda batch: None, name=lambda one: one)
     assert journal.commits == before
