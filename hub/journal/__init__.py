@@ -41,6 +41,7 @@ from hub.errors import JournalInvalid, StorageFailed
 from hub.journal import database, marking
 from hub.journal.presence import Presence
 from hub.journal.tables import Row, chain, entry, meta, worker
+from hub.telemetry import logger
 
 __all__ = ["Journal", "Row", "Transaction", "open_journal"]
 
@@ -212,7 +213,10 @@ class Journal:
 
 def _is_of_storage(error: sa.exc.DatabaseError) -> bool:
     """Tell errors of file and disk, a damaged database among them, from those of a statement."""
-    return type(error) in (sa.exc.OperationalError, sa.exc.DatabaseError)
+    if type(error) is sa.exc.DatabaseError:
+        logger().error("database damaged - put a backup in its place")
+        return True
+    return isinstance(error, sa.exc.OperationalError)
 
 
 def open_journal(path: Path, clock: Clock, *, create: bool = False) -> Journal:

@@ -1,7 +1,7 @@
 """What power_cut.py runs in each round: a world on a disk that will lose its power.
 
-`python -m tests.faults.cut prepare PLACE DISK HOME` makes it, `... check DISK HOME PROMISES` holds
-the hub to its word after the cut, starts it again and balances; it exits 1 where that fails.
+`python -m tests.faults.cut prepare PLACE DISK HOME` makes it. `... check PLACE DISK HOME PROMISES`
+holds the hub to its word after the cut, starts it again and balances; it exits 1 if that fails.
 
 A cut of everything at once hides what the next commit of the database would have saved anyway: on
 ext4 each fsync writes the whole file system's journal. So parts of the world lie on the disk alone,
@@ -15,18 +15,27 @@ from pathlib import Path
 from tests.faults.aftermath import aftermath
 from tests.faults.mixture import mixture
 from tests.faults.promises import broken
-from tests.flow.papers import drop
+from tests.flow.papers import Drop, drop
 from tests.flow.posting import LINES, with_post
 from tests.flow.world import World
 
-# place -> what lies on the disk: nothing named means all of it
+# place -> what lies on the disk: nothing named means all of it. `letter` and `status` are handed in
+# alone: of several one makes the others durable.
 PLACES = {
     "all": (),
     "first": (),
     "spool": ("spool",),
     "mailboxes": ("var/mailboxes",),
     "post": ("print", "printed"),
+    "letter": ("var/mailboxes",),
+    "status": ("var/mailboxes",),
 }
+
+
+def drops(place: str) -> list[Drop]:
+    """Return what is handed in before the power goes."""
+    made = mixture()
+    return {"letter": made[2:3], "status": made[-2:-1]}.get(place, made)
 
 
 def prepare(place: str, disk: Path, home: Path) -> None:
@@ -42,16 +51,14 @@ def prepare(place: str, disk: Path, home: Path) -> None:
     if place != "first":
         world.put(drop(stem="before"), drop(stem="posted", account="carla", lines=LINES))
         world.once()
-    world.put(*mixture())
+    world.put(*drops(place))
 
 
-def check(disk: Path, home: Path, promises: Path) -> list[str]:
+def check(place: str, disk: Path, home: Path, promises: Path) -> list[str]:
     """Return each promise that is not kept; where all are, what does not balance afterwards."""
-    world = World(folder=disk / "hub" if (disk / "hub").is_dir() else home)
+    world = World(folder=home if PLACES[place] else disk / "hub")
     lines = promises.read_text("utf-8").splitlines()
-    handed_in = len(mixture()) + (
-        2 if world.rows("SELECT 1 FROM 'drop' WHERE stem = 'before'") else 0
-    )
+    handed_in = len(drops(place)) + (0 if place == "first" else 2)
     return broken(world, lines) or aftermath(world, handed_in)
 
 
@@ -60,6 +67,6 @@ if __name__ == "__main__":
     if what == "prepare":
         prepare(arguments[0], Path(arguments[1]), Path(arguments[2]))
         sys.exit()
-    findings = check(*map(Path, arguments))
+    findings = check(arguments[0], *map(Path, arguments[1:]))
     sys.stdout.write("; ".join(findings) or "balanced\n")
     sys.exit(1 if findings else 0)

@@ -37,7 +37,7 @@ def cut(shared: Shared, folder: Path, place: str, *how: str) -> tuple[int, int]:
         *(sys.executable, str(tool), "--scratch", str(folder), *how),
         *("--prepare", f"{python} prepare {place} {{mnt}} {home}"),
         *("--write", f"exec {slow} {HUB} --config {where}/hub.toml run --once --announce"),
-        *("--check", f"{python} check {{mnt}} {home} {{acks}}"),
+        *("--check", f"{python} check {place} {{mnt}} {home} {{acks}}"),
     ]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -71,3 +71,14 @@ def test_all_promises_outlast_the_power(
     rounds, promises = cut(shared, tmp_path, place, *how)
     record_property("power cuts", rounds)
     assert promises
+
+
+@long
+@pytest.mark.parametrize("place", ["letter", "status"])
+@pytest.mark.parametrize("lines", ["2", "3"])
+def test_a_lone_promise_outlasts_the_power(
+    tmp_path: Path, shared: Shared, record_property: Record, place: str, lines: str
+) -> None:
+    rounds, promises = cut(shared, tmp_path, place, "--rounds", "3", "--cut-after-lines", lines)
+    record_property("power cuts", rounds)
+    assert promises >= rounds * int(lines)
