@@ -49,7 +49,6 @@ from hub.room import Room, places
 from hub.seal import load as load_seal
 from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock
-from hub.telemetry import logger
 from hub.vault import Vault, belong, load_master_key
 
 
@@ -115,8 +114,6 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
     master = load_master_key(config.vault.master_key_file)
     journal = own_journal(config, clock)
     stack.callback(journal.close)
-    if clock.mark:
-        logger().error("a test clock - its receipts say wrong times")
     journal.bind(config.fingerprint())
     damage = Damage(journal=journal, clock=clock)
     damage.begin()

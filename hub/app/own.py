@@ -4,6 +4,7 @@ from hub.clock import Clock
 from hub.config import Config
 from hub.errors import JournalInvalid
 from hub.journal import Journal, open_journal
+from hub.telemetry import logger
 from hub.vault import owner
 
 
@@ -17,4 +18,6 @@ def own_journal(config: Config, clock: Clock) -> Journal:
             fix="Put it back, with its -wal, or restore a backup. To begin anew, and forget all "
             f"that it knew, move the vault away: {config.vault.path}",
         )
+    if clock.mark:
+        logger().error("a test clock - its receipts say wrong times")
     return open_journal(path, clock, create=True)
