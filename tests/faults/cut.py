@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.faults.aftermath import aftermath
 from tests.faults.mixture import mixture
 from tests.faults.promises import broken
+from tests.faults.sweep import SMALL
 from tests.flow.papers import Drop, drop
 from tests.flow.posting import LINES, with_post
 from tests.flow.world import World
@@ -45,6 +46,7 @@ def prepare(place: str, disk: Path, home: Path) -> None:
         shutil.rmtree(home)
     world = World.make(folder)
     with_post(world)
+    world.configure(*SMALL)
     for part in PLACES[place]:
         shutil.move(folder / part, disk / part.rpartition("/")[2])
         (folder / part).symlink_to(disk / part.rpartition("/")[2])

@@ -15,6 +15,8 @@ from tests.flow.posting import LINES, with_post
 from tests.flow.world import HUB, World
 
 ROOT = Path(__file__).parents[2]
+# For a world on a disk that is smaller than what the hub leaves free.
+SMALL = ("[seal]", '[limits]\nfree_space = "1KiB"\n[seal]')
 HANGS = 100  # seconds after which a run that is struck counts as hanging
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults.aftermath import aftermath
 from tests.faults.mixture import mixture
+from tests.faults.sweep import SMALL
 from tests.flow.papers import drop
 from tests.flow.posting import with_post
 from tests.flow.world import World, until
@@ -60,8 +61,9 @@ def fill(folder: Path, free: int) -> Path:
 def test_a_disk_that_gets_full_refuses_or_waits_and_goes_on_when_there_is_room(
     tmp_path: Path, mount: Mount, free: int
 ) -> None:
-    world = World.make(mount(tmp_path / "disk", "size=8m") / "hub")
+    world = World.make(mount(tmp_path / "disk", "size=32m") / "hub")
     with_post(world)
+    world.configure(*SMALL)
     world.put(drop(stem="before"))
     world.once()
     made = mixture()
@@ -78,9 +80,10 @@ def test_a_disk_that_gets_full_refuses_or_waits_and_goes_on_when_there_is_room(
 def test_a_disk_without_inodes_refuses_or_waits_and_goes_on_when_there_are(
     tmp_path: Path, mount: Mount, free: int
 ) -> None:
-    folder = mount(tmp_path / "disk", "size=16m,nr_inodes=400")
+    folder = mount(tmp_path / "disk", "size=32m,nr_inodes=400")
     world = World.make(folder / "hub")
     with_post(world)
+    world.configure(*SMALL)
     made = mixture()
     world.put(*made)
     (folder / "fillers").mkdir()
@@ -113,9 +116,10 @@ def read_only(folder: Path) -> Iterator[None]:
 def test_a_disk_that_is_read_only_for_a_while_loses_nothing(
     world: World, mount: Mount, part: str, after: float
 ) -> None:
+    world.configure(*SMALL)
     world.put(drop(stem="before"))
     world.once()
-    folder = mount(world.folder / part, "size=16m")
+    folder = mount(world.folder / part, "size=32m")
     made = [drop(stem=f"n{number:02}") for number in range(40)]
     world.put(*made)
     with world.service() as hub:
@@ -132,8 +136,9 @@ def test_a_disk_that_is_read_only_for_a_while_loses_nothing(
 @pytest.mark.parametrize("part", ["", "spool", "var"])
 def test_a_start_on_a_read_only_disk_says_so(tmp_path: Path, mount: Mount, part: str) -> None:
     world = World.make(tmp_path / "hub")
+    world.configure(*SMALL)
     world.put(drop(stem="one"))
-    folder = mount(world.folder / part, "size=16m")
+    folder = mount(world.folder / part, "size=32m")
     with read_only(folder):
         ended = world.hub("run", "--once", code=None)
         assert ended.returncode in (*REFUSED, 77, 78), ended.stderr
@@ -147,6 +152,7 @@ def test_a_hub_without_descriptors_fails_or_waits_and_goes_on_when_there_are(
     world: World, most: int
 ) -> None:
     with_post(world)
+    world.configure(*SMALL)
     made = mixture()
     world.put(*made)
     starved = World(folder=world.folder, program=("prlimit", f"--nofile={most}", *world.program))
