@@ -181,6 +181,7 @@ def _read(report: Path, code: int) -> tuple[str, str]:
 def copies(count: int) -> Iterator[list[Copy]]:
     """Give copies of the checkout, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="postfach-guards-") as folder:
+        Path(folder).chmod(0o755)  # tests run parts of it as other users
         places = [Path(folder) / str(number) for number in range(count)]
         for place in places:
             place.mkdir()
