@@ -47,9 +47,10 @@ def test_of_two_hubs_that_seal_one_notice_one_writes_its_seal(ground: Ground) ->
         clock=ground.clock,
         caution=Caution(journal=ground.journal, clock=ground.clock),
     )
-    slow: Any = Interrupted(seal=ground.issuer.seal, meanwhile=other.step)
+    waiting = ground.row(number)
+    slow: Any = Interrupted(seal=ground.issuer.seal, meanwhile=lambda: other._seal(waiting))
     late = replace(other, issuer=replace(ground.issuer, seal=slow))
-    late.step()
+    late._seal(waiting)
     row = ground.row(number)
     assert (row.state, row.fence) == ("SEALED", 1)
     with ground.journal.read() as connection:
