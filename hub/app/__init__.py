@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from hub.acknowledgement import Acknowledgements
-from hub.app.own import own_journal
+from hub.app.own import own_journal, own_vault
 from hub.app.parts import Parts
 from hub.app.spools import all_open, open_all
 from hub.attendant import Attendant, make_attendant
@@ -49,7 +49,7 @@ from hub.room import Room, places
 from hub.seal import load as load_seal
 from hub.sealing import Sealing
 from hub.spool import Spool, WorkerLock
-from hub.vault import Vault, belong, load_master_key
+from hub.vault import Vault, load_master_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ def _ground(config: Config, clock: Clock, name: str, stack: ExitStack) -> Ground
     lock = stack.enter_context(WorkerLock.hold(config.spool.path, name))
     vault = Vault(config.vault.path, master, disk)
     stack.callback(vault.close)
-    belong(vault.path, journal.log_id, disk)
+    own_vault(vault.path, journal, disk)
     spools = open_all(config, clock, name, disk, stack)
     return Ground(
         config=config,

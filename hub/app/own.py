@@ -1,11 +1,14 @@
-"""The database that a vault belongs to: opened, and begun anew only where there was none."""
+"""The database and the vault that belong to each other: neither is begun anew for the other."""
+
+from pathlib import Path
 
 from hub.clock import Clock
 from hub.config import Config
+from hub.durable import Disk
 from hub.errors import JournalInvalid
-from hub.journal import Journal, open_journal
+from hub.journal import Journal, open_journal, restoring
 from hub.telemetry import logger
-from hub.vault import owner
+from hub.vault import belong, owner
 
 
 def own_journal(config: Config, clock: Clock) -> Journal:
@@ -21,3 +24,10 @@ def own_journal(config: Config, clock: Clock) -> Journal:
     if clock.mark:
         logger().error("a test clock - its receipts say wrong times")
     return open_journal(path, clock, create=True)
+
+
+def own_vault(path: Path, journal: Journal, disk: Disk) -> None:
+    """Tie the vault to its journal; a restored one is the same. Raises as `belong` does."""
+    with journal.read() as connection:
+        first = restoring.origin(connection)
+    belong(path, first, disk)

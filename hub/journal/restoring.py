@@ -75,6 +75,13 @@ def lost_until(connection: sa.Connection) -> datetime | None:
     return until
 
 
+def origin(connection: sa.Connection) -> str:
+    """Return the id of the journal's first log: it stays when a restore begins another log."""
+    first = sa.select(restoration.c.log_id).order_by(restoration.c.id).limit(1)
+    own = sa.select(meta.c.value).where(meta.c.key == "log_id")
+    return str(connection.scalar(first) or connection.scalar(own))
+
+
 def begin(tx: Transaction, made: Restoration) -> str:
     """Make a copy a journal again, with a log of its own; return the log's id.
 

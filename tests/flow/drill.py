@@ -58,12 +58,13 @@ class Drill:
             self.fetched.append((name, read(path)))
             path.unlink()
 
-    def lose(self) -> None:
-        """Lose database and vault; what lies in mailboxes and spool stays."""
+    def lose(self, *, vault: bool = True) -> None:
+        """Lose the database, and the vault if told; what lies in mailboxes and spool stays."""
         var = self.world.folder / "var"
         for path in var.glob("hub.db*"):
             path.unlink()
-        shutil.rmtree(var / "vault")
+        if vault:
+            shutil.rmtree(var / "vault")
 
     def restore(self, backup: Path, *options: str) -> dict[str, Any]:
         """Put the backup back; return the report."""
