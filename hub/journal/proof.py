@@ -19,7 +19,10 @@ class Log:
     connection: sa.Connection
 
     def commits(self) -> Iterator[Commit]:
-        """Give the commits of the evidence log by their numbers, each with its entries."""
+        """Give the commits of the evidence log by their numbers, each with its entries.
+
+        Raises ValueError where a row cannot be read.
+        """
         rows = self.connection.execute(
             sa.select(chain.c.seq, chain.c.at, chain.c.value, entry.c.body, entry.c.digest)
             .outerjoin(entry, entry.c.seq == chain.c.seq)
@@ -29,6 +32,8 @@ class Log:
         for (number, at, link), group in groupby(
             rows, key=lambda row: (row.seq, row.at, row.value)
         ):
+            if at is None:
+                raise ValueError(f"the time of commit {number} is none")
             kept = tuple((row.body, row.digest) for row in group if row.digest is not None)
             yield Commit(number=number, at=at, entries=kept, link=link)
 

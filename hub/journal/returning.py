@@ -161,10 +161,11 @@ def store(tx: Transaction, new: NewItem, files: Sequence[NewFile]) -> int:
 
 def acknowledged(tx: Transaction, mailbox: str, item: str, now: datetime) -> None:
     """Note that the mailbox knows that the item is stored."""
+    told = returned.c.acknowledged_at
     tx.connection.execute(
         sa.update(returned)
         .where(returned.c.mailbox == mailbox, returned.c.item == item)
-        .values(acknowledged_at=sa.func.coalesce(returned.c.acknowledged_at, now))
+        .values(acknowledged_at=sa.func.coalesce(told, sa.literal(now, told.type)))
     )
 
 

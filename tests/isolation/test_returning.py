@@ -66,8 +66,8 @@ DYING = """
 import os
 from hub.returns.storing import Storing
 store = Storing.store
-def stored(*given):
-    store(*given)
+def stored(*given, **named):
+    store(*given, **named)
     os._exit(9)
 Storing.store = stored
 from hub.cli import main
