@@ -162,7 +162,7 @@ def settle(world: World, others: Others) -> int:
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize(
     ("notices", "turns"),
-    [(200, 3), pytest.param(10_000, 50, marks=pytest.mark.long)],
+    [(100, 2), pytest.param(10_000, 50, marks=pytest.mark.long)],
     ids=["some", "all"],
 )
 def test_whatever_fails_nothing_is_lost_doubled_or_said_wrongly(

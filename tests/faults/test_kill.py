@@ -24,7 +24,7 @@ CUT = "SELECT id FROM attempt WHERE code = 'HUB_STOPPED'"
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
-    ("notices", "kills"), [(40, 6), pytest.param(300, 50, marks=long)], ids=["some", "all"]
+    ("notices", "kills"), [(24, 4), pytest.param(300, 50, marks=long)], ids=["some", "all"]
 )
 def test_killed_at_random_while_notices_go_to_the_post_each_is_one_letter(
     world: World, notices: int, kills: int

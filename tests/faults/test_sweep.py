@@ -29,14 +29,12 @@ def shares(kind: str, of: int) -> list[object]:
     return [pytest.param(kind, (number, of), id=f"{kind}-{number}") for number in range(of)]
 
 
-@pytest.mark.parametrize(("kind", "points"), [("used", 4), ("batch", 4)])
-def test_killed_at_some_points_nothing_is_lost_or_doubled(
-    tmp_path: Path, tool: Path, kind: str, points: int
-) -> None:
-    swept = Scene.make(tmp_path, kind).sweep(tool, "--max-points", str(points))
-    assert swept.struck >= points - 1
+def test_killed_at_some_points_nothing_is_lost_or_doubled(tmp_path: Path, tool: Path) -> None:
+    swept = Scene.make(tmp_path, "used").sweep(tool, "--max-points", "4")
+    assert swept.struck >= 3
 
 
+@long
 def test_killed_again_in_the_midst_of_recovering_nothing_is_lost_or_doubled(
     tmp_path: Path, tool: Path
 ) -> None:
@@ -46,11 +44,10 @@ def test_killed_again_in_the_midst_of_recovering_nothing_is_lost_or_doubled(
     assert swept.recovered
 
 
-@pytest.mark.parametrize("fault", [("EIO",), ("ENOSPC", "--persist")], ids=" ".join)
 def test_calls_that_fail_at_some_points_lose_nothing_and_double_nothing(
-    tmp_path: Path, tool: Path, fault: tuple[str, ...]
+    tmp_path: Path, tool: Path
 ) -> None:
-    swept = Scene.make(tmp_path, "batch").sweep(tool, "--fault", *fault, "--max-points", "2")
+    swept = Scene.make(tmp_path, "batch").sweep(tool, "--fault", "EIO", "--max-points", "2")
     assert swept.struck
 
 

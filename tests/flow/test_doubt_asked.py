@@ -140,6 +140,7 @@ def test_a_paused_mailbox_s_drops_are_taken_and_wait(moody: Moody) -> None:
     assert world.outcomes("one") == ["ACCEPTED", "DEPOSITED"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)  # it dies several times, and stays away for 15 s after each but the first
 def test_a_notice_that_kills_its_mailbox_is_held_and_the_others_go_on(moody: Moody) -> None:
     world, one = moody("die", {"repeat": "IDEMPOTENT"}), notice()

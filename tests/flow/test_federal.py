@@ -96,7 +96,7 @@ def test_a_deleted_account_ends_in_a_receipt_that_says_deliver_by_post(
 AGO = (1680, 1678, 1672, 1655, 1590, 1330, 1080, 820, 500)
 
 
-@WAYS
+@pytest.mark.parametrize("way", ["bundid", pytest.param("bridged", marks=pytest.mark.long)])
 def test_away_for_a_day_then_deposited_then_completed(tmp_path: Path, way: str) -> None:
     """The hub's clock goes through the day; its usual schedule says when it tries."""
     federal = Federal(folder=tmp_path / "federal").start()
