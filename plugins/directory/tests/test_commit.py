@@ -65,10 +65,17 @@ def test_deposits_at_once_share_their_barriers(
 
 
 def test_one_key_in_many_threads_is_one_letter(
-    mailbox: DirectoryMailbox, root: Path, delivery: Deliver
+    mailbox: DirectoryMailbox, root: Path, monkeypatch: pytest.MonkeyPatch, delivery: Deliver
 ) -> None:
+    monkeypatch.setattr(commit, "GATHER", 30.0)  # several are written before the first is renamed
+    at_once = threading.Barrier(20)
+
+    def deposit(_: int) -> object:
+        at_once.wait()
+        return mailbox.deposit(delivery())
+
     with ThreadPoolExecutor(20) as pool:
-        outcomes = list(pool.map(lambda _: mailbox.deposit(delivery()), range(20)))
+        outcomes = list(pool.map(deposit, range(20)))
     assert len(set(outcomes)) == 1
     assert keys(root) == [delivery().key]
     assert list((root / ".incoming").iterdir()) == []
