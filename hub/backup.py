@@ -11,13 +11,13 @@ Crash safety: all of it is written aside and synced; the name comes last, and re
 Security: folders 0700, files 0600; ids, receipts and addresses lie in the database in clear.
 """
 
-import hashlib
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from hub import manifest, placing
@@ -132,7 +132,6 @@ def _copy(making: _Making, source: Path, name: str) -> None:
     except FileNotFoundError as error:
         fix = "Put it back from another backup"
         raise NotAvailable("the file is gone", where=str(source), fix=fix) from error
-    digest, size = hashlib.sha256(), 0
     try:
         place = making.folder / name
         folder = open_folder(place.parent)
@@ -141,16 +140,13 @@ def _copy(making: _Making, source: Path, name: str) -> None:
         finally:
             os.close(folder)
         try:
-            while piece := os.read(fd, manifest.PIECE):
-                write_all(made, piece)
-                digest.update(piece)
-                size += len(piece)
+            file = manifest.measured(fd, name, partial(write_all, made))
             making.disk.sync([made])
         finally:
             os.close(made)
     finally:
         os.close(fd)
-    making.files.append(File(path=name, size=size, sha256=digest.hexdigest()))
+    making.files.append(file)
 
 
 def _keep(making: _Making, name: str) -> None:
@@ -159,13 +155,9 @@ def _keep(making: _Making, name: str) -> None:
     try:
         os.fchmod(fd, 0o600)
         making.disk.sync([fd])
-        digest, size = hashlib.sha256(), 0
-        while piece := os.read(fd, manifest.PIECE):
-            digest.update(piece)
-            size += len(piece)
+        making.files.append(manifest.measured(fd, name, lambda _piece: None))
     finally:
         os.close(fd)
-    making.files.append(File(path=name, size=size, sha256=digest.hexdigest()))
 
 
 def _write_manifest(making: _Making, made: Manifest) -> None:

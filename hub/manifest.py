@@ -104,30 +104,43 @@ def read(folder: Path) -> Manifest:
     return made
 
 
+def measured(fd: int, path: str, each: Callable[[bytes], None]) -> File:
+    """Read a file to its end and return what a manifest says of it. Raises OSError.
+
+    path: its name in the backup; each: is given its bytes, piece by piece
+    """
+    digest, size = hashlib.sha256(), 0
+    while piece := os.read(fd, PIECE):
+        each(piece)
+        digest.update(piece)
+        size += len(piece)
+    return File(path=path, size=size, sha256=digest.hexdigest())
+
+
 def check(folder: Path, made: Manifest, told: Callable[[int, int], None]) -> None:
     """Hold each file against the manifest. Raises DataInvalid for the first that is another.
 
     told: is called with the bytes that were read, and how many there are
     """
     whole, done = sum(one.size for one in made.files), 0
+
+    def seen(piece: bytes) -> None:
+        nonlocal done
+        done += len(piece)
+        told(done, whole)
+
     for one in made.files:
-        digest = hashlib.sha256()
         try:
             fd = os.open(folder / one.path, READ)
         except OSError as error:
             raise _damaged(folder, one, error.strerror) from error
         try:
-            size = 0
-            while piece := os.read(fd, PIECE):
-                digest.update(piece)
-                size += len(piece)
-                told(done + size, whole)
+            found = measured(fd, one.path, seen)
         except OSError as error:
             raise _damaged(folder, one, error.strerror) from error
         finally:
             os.close(fd)
-        done += size
-        if (size, digest.hexdigest()) != (one.size, one.sha256):
+        if found != one:
             raise _damaged(folder, one, "other bytes")
 
 

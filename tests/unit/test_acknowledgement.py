@@ -24,7 +24,6 @@ from tests.unit.spools import (
     add_notice,
     issue,
     make_folders,
-    open_new_journal,
     open_one,
     writer,
 )
@@ -42,13 +41,6 @@ def spool(tmp_path: Path, clock: TurnedClock) -> Iterator[Spool]:
     opened = open_one(make_folders(tmp_path), clock)
     yield opened
     opened.folders.close()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
-    opened = open_new_journal(tmp_path, clock)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def clock() -> TurnedClock:
-    return TurnedClock()
-
-
-@pytest.fixture
 def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
     opened = notices.journal(tmp_path, clock)
     with opened.write() as tx:

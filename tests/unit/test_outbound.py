@@ -19,7 +19,6 @@ from tests.unit.spools import (
     add_notice,
     issue,
     make_folders,
-    open_new_journal,
     open_one,
     writer,
 )
@@ -42,13 +41,6 @@ def spool(tmp_path: Path, clock: TurnedClock) -> Iterator[Spool]:
 @pytest.fixture
 def out(spool: Spool) -> Path:
     return spool.folders.path / "out"
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
-    opened = open_new_journal(tmp_path, clock)
-    yield opened
-    opened.close()
 
 
 def handout(number: int, data: bytes = b"<r/>") -> Handout:

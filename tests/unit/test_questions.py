@@ -1,8 +1,6 @@
 """What the journal answers when people ask."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +12,12 @@ from hub.journal.tables import notice
 from hub.model import State
 from hub.transition import operation
 from postfach_mailbox import Capabilities, Repeat
-from tests.unit.spools import START, TurnedClock, add_notice, issue, open_new_journal
+from tests.unit.spools import START, TurnedClock, add_notice, issue
 
 
 @pytest.fixture
 def clock() -> TurnedClock:
     return TurnedClock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
-    opened = open_new_journal(tmp_path, clock)
-    yield opened
-    opened.close()
 
 
 def put(journal: Journal, number: int, **values: Any) -> None:

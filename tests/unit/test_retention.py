@@ -22,7 +22,6 @@ from tests.unit.spools import (
     add_notice,
     issue,
     make_folders,
-    open_new_journal,
     open_one,
 )
 
@@ -38,13 +37,6 @@ def erase(journal: Journal, vault: Vault, clock: TurnedClock) -> int:
 @pytest.fixture
 def clock() -> TurnedClock:
     return TurnedClock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
-    opened = open_new_journal(tmp_path, clock)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

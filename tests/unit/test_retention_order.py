@@ -16,19 +16,12 @@ from hub.journal.returning import NewFile, NewItem
 from hub.model import State
 from hub.segment import Extent
 from hub.vault import Vault, new_key
-from tests.unit.spools import START, TurnedClock, add_notice, open_new_journal
+from tests.unit.spools import START, TurnedClock, add_notice
 
 
 @pytest.fixture
 def clock() -> TurnedClock:
     return TurnedClock()
-
-
-@pytest.fixture
-def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
-    opened = open_new_journal(tmp_path, clock)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
