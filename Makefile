@@ -45,10 +45,8 @@ format: setup ## formats the code and mends what ruff can mend
 test-long: faults guards ## faults, guards, hostile input, load; before a release
 	@$(bin)/pytest -m long --hypothesis-profile=search --ignore=tests/faults
 
-# Two at a time: they wait for hubs to start and for their own pauses half of the time.
 faults: setup ## kills, I/O errors, power cuts and worse (two hours); writes docs/reference/faults.md
-	@$(bin)/pytest tests/faults -m long --numprocesses 2 --dist worksteal --junit-xml=.faults.xml; \
-		$(bin)/python tools/fault_report.py .faults.xml
+	@$(bin)/python tools/strike.py $(ONLY)
 
 guards: setup ## takes each guard out, and sees a test fail
 	@$(bin)/python tools/take_out.py

@@ -1,9 +1,7 @@
-"""Writes docs/reference/faults.md from the results of a run of `make faults`, which calls it.
+"""Writes docs/reference/faults.md from the results of `make faults` (strike.py).
 
-    fault_report.py RESULTS.xml
-
-RESULTS.xml: as pytest writes it with --junit-xml; its tests tell by `record_property` how many
-faults struck. Ends with 1 where a test failed: the page then says so.
+There is a file of results for each module of tests, as pytest writes it with --junit-xml, its suite
+named by the version that was struck; the tests tell by `record_property` how many faults struck.
 """
 
 import os
@@ -11,9 +9,8 @@ import platform
 import re
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
@@ -62,8 +59,10 @@ No run is on record for this version: `make faults`.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What a run tells: its tests, the failed ones, what they counted, and findings by class."""
+    """What the run of a module tells: its tests, the failed ones, what they counted and found."""
 
+    module: str
+    version: str
     begun: str
     seconds: float
     tests: int
@@ -75,9 +74,8 @@ class Results:
 
 def read(file: Path) -> Results:
     """Return what a file of results tells."""
-    root = ET.parse(file).getroot()  # noqa: S314  # our own tests wrote it
-    suites = list(root.iter("testsuite"))
-    cases = list(root.iter("testcase"))
+    [suite] = ET.parse(file).getroot().iter("testsuite")  # noqa: S314  # our own tests wrote it
+    cases = list(suite.iter("testcase"))
     counted, findings = Counter[str](), Counter[str]()
     failed = []
     for case in cases:
@@ -90,8 +88,10 @@ def read(file: Path) -> Results:
         for one in said:
             findings.update(re.findall(rf"\b({'|'.join(CLASSES)}): ", one.get("message", "")))
     return Results(
-        begun=suites[0].get("timestamp", "")[:16],
-        seconds=sum(float(suite.get("time", "0")) for suite in suites),
+        module=file.stem,
+        version=suite.get("name", ""),
+        begun=suite.get("timestamp", "")[:16],
+        seconds=float(suite.get("time", "0")),
         tests=len(cases),
         skipped=sum(case.find("skipped") is not None for case in cases),
         failed=tuple(failed),
@@ -100,30 +100,46 @@ def read(file: Path) -> Results:
     )
 
 
-def page(results: Results, machine: str) -> str:
+def page(results: Sequence[Results], machine: str) -> str:
     """Return the page's text."""
-    return HEAD + "\n" + "\n".join(_results(results, machine)) + "\n"
+    return HEAD + "\n" + "\n".join([*_sums(results, machine), "", *_modules(results)]) + "\n"
 
 
-def _results(results: Results, machine: str) -> Iterator[str]:
+def _sums(results: Sequence[Results], machine: str) -> Iterator[str]:
+    counted = sum((one.counted for one in results), Counter[str]())
+    findings = sum((one.findings for one in results), Counter[str]())
+    failed = [name for one in results for name in one.failed]
     yield "## Results"
     yield ""
-    yield f"`make faults`, begun {results.begun}, {results.seconds / 60:.0f} minutes; {machine}."
+    yield f"`make faults`, begun {min(one.begun for one in results)}; {machine}."
     yield ""
     yield "| what | number |"
     yield "| --- | --- |"
-    yield f"| tests | {results.tests} |"
-    yield f"| of these failed | {len(results.failed)} |"
-    yield f"| of these skipped: something was not there | {results.skipped} |"
+    yield f"| tests | {sum(one.tests for one in results)} |"
+    yield f"| of these failed | {len(failed)} |"
+    yield f"| of these skipped: something was not there | {sum(one.skipped for one in results)} |"
     for name in COUNTED:
-        yield f"| {name} | {results.counted[name]:,} |"
+        yield f"| {name} | {counted[name]:,} |"
     for name in CLASSES:
-        yield f"| **{name}** | **{results.findings[name]}** |"
-    if results.failed:
+        yield f"| **{name}** | **{findings[name]}** |"
+    if failed:
         yield ""
         yield "Failed:"
         yield ""
-        yield from (f"- `{name}`" for name in results.failed)
+        yield from (f"- `{name}`" for name in failed)
+
+
+def _modules(results: Sequence[Results]) -> Iterator[str]:
+    yield "## By module"
+    yield ""
+    yield "| tests/faults | version | minutes | tests | failed | struck with |"
+    yield "| --- | --- | ---: | ---: | ---: | --- |"
+    for one in results:
+        struck = ", ".join(f"{one.counted[name]:,} {name}" for name in COUNTED if one.counted[name])
+        yield (
+            f"| {one.module} | {one.version} | {one.seconds / 60:.0f} | {one.tests} "
+            f"| {len(one.failed)} | {struck or 'what its tests name'} |"
+        )
 
 
 def machine() -> str:
@@ -140,8 +156,8 @@ def machine() -> str:
     )
 
 
-if __name__ == "__main__":
-    found = read(Path(sys.argv[1]))
+def write(folder: Path) -> Sequence[Results]:
+    """Write the page from all results in a folder, and return these."""
+    found = [read(file) for file in sorted(folder.glob("*.xml"))]
     PAGE.write_text(page(found, machine()), encoding="utf-8")
-    print(f"{PAGE}: {found.tests} tests, {len(found.failed)} failed")
-    sys.exit(1 if found.failed else 0)
+    return found

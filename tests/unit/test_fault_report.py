@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from tools import fault_report
 
 RESULTS = """\
-<testsuites><testsuite name="pytest" timestamp="2026-02-03T10:00:00.1" time="90.5">
+<testsuites><testsuite name="5a14729" timestamp="2026-02-03T10:00:00.1" time="90.5">
 <testcase classname="t" name="good"><properties>
 <property name="kill points" value="1200"/><property name="recovered" value="3"/>
 </properties></testcase>
@@ -19,7 +20,7 @@ RESULTS = """\
 
 @pytest.fixture
 def results(tmp_path: Path) -> fault_report.Results:
-    file = tmp_path / "results.xml"
+    file = tmp_path / "sweep.xml"
     file.write_text(RESULTS, "utf-8")
     return fault_report.read(file)
 
@@ -34,12 +35,20 @@ def test_findings_of_failed_tests_are_counted_by_class(results: fault_report.Res
     assert results.findings == {"lost": 2}
 
 
-def test_the_page_shows_all_of_it(results: fault_report.Results) -> None:
-    lines = fault_report.page(results, "a machine").splitlines()
-    assert "`make faults`, begun 2026-02-03T10:00, 2 minutes; a machine." in lines
-    for line in ("| kill points | 1,234 |", "| **lost** | **2** |", "| **duplicated** | **0** |"):
+def test_the_page_shows_the_sums_of_all_modules_and_each(results: fault_report.Results) -> None:
+    later = replace(results, module="power", begun="2026-02-04T00:00", failed=(), version="0ddba11")
+    lines = fault_report.page([results, later], "a machine").splitlines()
+    for line in (
+        "`make faults`, begun 2026-02-03T10:00; a machine.",
+        "| tests | 6 |",
+        "| kill points | 2,468 |",
+        "| **lost** | **4** |",
+        "| **duplicated** | **0** |",
+        "- `t.bad`",
+        "| sweep | 5a14729 | 2 | 3 | 1 | 1,234 kill points, 3 recovered |",
+        "| power | 0ddba11 | 2 | 3 | 0 | 1,234 kill points, 3 recovered |",
+    ):
         assert line in lines
-    assert lines[-1] == "- `t.bad`"
 
 
 def test_the_page_that_is_committed_has_the_head_of_this_tool() -> None:
