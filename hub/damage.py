@@ -1,9 +1,10 @@
 """Damage to the journal's rows: set aside and reported, so that it stops nothing else.
 
 At a start, before any stage reads a row: all that is open, and the small tables. While the hub
-runs: a slice of each table at a time, round and round. A damaged notice is held with the reason
-`damaged`, and is a case (`hub list --cases`); of what is final, or belongs to no notice, the log
-tells, and `hub doctor`. A damaged evidence log cannot be set aside: its last link ends the start.
+runs: a slice of rows at a time, table after table, round and round. A damaged notice is held with
+the reason `damaged`, and is a case (`hub list --cases`); of what is final, or belongs to no notice,
+the log tells, and `hub doctor`. A damaged evidence log cannot be set aside: its last link ends the
+start.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from hub.journal.soundness import Unsound
 from hub.journal.tables import notice
 from hub.telemetry import logger
 
-SLICE = 250  # rows of each table that are looked at in one go
+SLICE = 250  # numbers of rows that are looked at in one go: a few milliseconds
 TABLES = (notice, *soundness.OF_A_NOTICE, *soundness.OTHERS)
 
 
@@ -26,7 +27,8 @@ class Damage:
 
     journal: Journal
     clock: Clock
-    _after: dict[str, int] = field(default_factory=dict)
+    _table: int = 0
+    _after: int = 0
     _told: set[tuple[str, int]] = field(default_factory=set)
 
     def begin(self) -> None:
@@ -49,16 +51,23 @@ class Damage:
             self._set_aside(of_open)
 
     def step(self) -> None:
-        """Look at the next slice of each table. Raises StorageFailed."""
-        for table in TABLES:
-            after = self._after.get(table.name, 0)
+        """Look at the next slice: of a table, and of those after it as far as it reaches.
+
+        Raises StorageFailed.
+        """
+        left = SLICE
+        for _ in TABLES:
+            table, after = TABLES[self._table], self._after
             with self.journal.read() as connection:
-                found = [
-                    *soundness.unsound(connection, table, after=after, up_to=after + SLICE),
-                ]
-                ended = after + SLICE >= soundness.last_row(connection, table)
-            self._after[table.name] = 0 if ended else after + SLICE
+                last = soundness.last_row(connection, table)
+                up_to = min(after + left, last)
+                found = [*soundness.unsound(connection, table, after=after, up_to=up_to)]
             self._set_aside(found)
+            left -= max(0, up_to - after)
+            if up_to < last:
+                self._after = up_to
+                return
+            self._table, self._after = (self._table + 1) % len(TABLES), 0
 
     def _set_aside(self, found: Iterable[Unsound], small: Iterable[Unsound] = ()) -> None:
         new = [one for one in found if (one.table, one.row) not in self._told]
