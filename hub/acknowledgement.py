@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from hub.clock import Clock
 from hub.errors import NotAvailable
@@ -98,12 +99,14 @@ class Acknowledgements:
             self._remember(_place(key, identity))
         elif _place(key, identity) != place:
             return self._raise(key, place, OTHER_FOLDER, 0)
+        there, gone = set[int](), set[int]()
         with self._journal.read() as connection:
             wanted = returning.lying(connection, *key)
-        found = set(names(spool.folders.out))
+            first = next(wanted, None)  # this reads as of now: all of it was written before
+            found = set(names(spool.folders.out))
+            for name, number, _ in chain([first] if first else [], wanted):
+                (there if name in found else gone).add(number)
         _sweep_left_over(spool, found, self._clock.now())
-        there = {number for name, (number, _) in wanted.items() if name in found}
-        gone = {number for number, _ in wanted.values()} - there
         before = self._there.get(key, there | gone)
         if len(before) >= CROWD and not before & there and before & gone:
             return self._raise(key, place or _place(key, identity), ALL_GONE, len(gone))
@@ -160,9 +163,10 @@ def confirm(journal: Journal, spool: Spool, clock: Clock) -> int:
         )
     now = clock.now()
     with journal.write() as tx:
+        # The lock on the journal is held: all that it calls written was written before.
+        found = set(names(spool.folders.out))
         wanted = returning.lying(tx.connection, *key)
-        found = set(names(spool.folders.out))  # afterwards: what is wanted was written before
-        gone = [number for name, (number, _) in wanted.items() if name not in found]
+        gone = [number for name, number, _ in wanted if name not in found]
         _confirm(tx, gone, now)
         places.remember(tx, _place(key, identity))
         tx.note(None, "spool.confirmed", now, tenant=key[0], procedure=key[1], count=len(gone))
@@ -182,7 +186,7 @@ def untaken(
     found = []
     with journal.read() as connection:
         for tenant, procedure in spools:
-            for name, (_, written_at) in returning.lying(connection, tenant, procedure).items():
+            for name, _, written_at in returning.lying(connection, tenant, procedure):
                 if now - written_at >= longer_than:
                     found.append(
                         Untaken(

@@ -41,7 +41,8 @@ class Settling:
             here = (spool.tenant, spool.procedure)
             names = [name for name in names if (*here, name) in self._seen]
         prefix = (spool.tenant, spool.procedure)
-        gone = [key for key in self._seen if key[:2] == prefix and key[2] not in names]
+        there = set(names)
+        gone = [key for key in self._seen if key[:2] == prefix and key[2] not in there]
         for key in gone:
             if key[2].endswith(b".xml"):
                 del self._seen[key]

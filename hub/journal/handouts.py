@@ -4,7 +4,7 @@ A receipt is stored once, byte-final. A handout is a file that it becomes: one f
 which the notice was dropped. `nn` counts per stem and spool, over refusals and notices.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -247,8 +247,8 @@ def written(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
 
 def untaken(
     connection: sa.Connection, tenant: str, procedure: str
-) -> dict[str, tuple[int, datetime]]:
-    """Return the names of files in a spool's `out/` that were not fetched: id, time of writing."""
+) -> Iterator[tuple[str, int, datetime]]:
+    """Give the files in a spool's `out/` that were not fetched: name, id, time of writing."""
     rows = connection.execute(
         sa.select(handout, receipt.c.suffix)
         .join(receipt, receipt.c.id == handout.c.receipt)
@@ -259,11 +259,9 @@ def untaken(
             handout.c.procedure == procedure,
         )
     )
-    return {
-        f"{row.stem}.{row.nn:02d}.{row.suffix}.xml": (row.id, row.written_at)
-        for row in rows
-        if row.written_at and isinstance(row.nn, int)  # not what is damaged
-    }
+    for row in rows:
+        if row.written_at and isinstance(row.nn, int):  # not what is damaged
+            yield f"{row.stem}.{row.nn:02d}.{row.suffix}.xml", row.id, row.written_at
 
 
 def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:

@@ -1,7 +1,7 @@
 """The files that replies become in `out/`: where their ciphertext lies, written, fetched, gone."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -69,8 +69,8 @@ def written(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
 
 def untaken(
     connection: sa.Connection, tenant: str, procedure: str
-) -> dict[str, tuple[int, datetime]]:
-    """Return the names of replies' files in `out/` that were not fetched: id, time of writing."""
+) -> Iterator[tuple[str, int, datetime]]:
+    """Give the files of replies in `out/` that were not fetched: name, id, time of writing."""
     rows = connection.execute(
         sa.select(returned_file).where(
             returned_file.c.written_at.is_not(None),
@@ -79,7 +79,9 @@ def untaken(
             returned_file.c.procedure == procedure,
         )
     )
-    return {name(row): (row.id, row.written_at) for row in rows if row.written_at}
+    for row in rows:
+        if row.written_at:
+            yield name(row), row.id, row.written_at
 
 
 def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:

@@ -6,7 +6,7 @@ notices of that mailbox alone; where that is not one notice, a person decides, a
 written to any procedure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -283,12 +283,12 @@ def ask_now(tx: Transaction, notice_id: int, now: datetime) -> None:
 
 def lying(
     connection: sa.Connection, tenant: str, procedure: str
-) -> dict[str, tuple[int, datetime]]:
-    """Return what lies in a spool's `out/` by name: id, time of writing.
+) -> Iterator[tuple[str, int, datetime]]:
+    """Give what lies in a spool's `out/`: name, id, time of writing.
 
-    Receipts' files have ids above 0, those of replies their ids below 0.
+    Receipts' files have ids above 0, those of replies their ids below 0. There may be very many,
+    where a procedure fetches nothing: they are given as they are read.
     """
-    replies = returned_files.untaken(connection, tenant, procedure)
-    return handouts.untaken(connection, tenant, procedure) | {
-        name: (-number, at) for name, (number, at) in replies.items()
-    }
+    yield from handouts.untaken(connection, tenant, procedure)
+    for name, number, at in returned_files.untaken(connection, tenant, procedure):
+        yield name, -number, at

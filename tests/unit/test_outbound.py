@@ -139,8 +139,7 @@ def test_no_reader_sees_a_file_before_the_barrier(spool: Spool, out: Path) -> No
 
 def written_at(journal: Journal, clock: TurnedClock) -> dict[str, datetime]:
     with journal.read() as connection:
-        found = handouts.untaken(connection, *KEY)
-    return {name: when for name, (_, when) in found.items()}
+        return {name: when for name, _, when in handouts.untaken(connection, *KEY)}
 
 
 def test_marks_ride_in_the_next_commit_or_are_due_within_a_second(

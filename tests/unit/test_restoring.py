@@ -239,9 +239,8 @@ def test_a_receipt_that_was_found_ends_its_notice_and_becomes_its_own(
         assert remains.adopt(tx, found(outcome), NOW) is not None
     assert (row(journal).state, row(journal).final_at) == (state, ISSUED)
     with journal.read() as connection:
-        assert handouts.untaken(connection, "rostock", "bauamt") == {
-            "stem1.02.failed.xml": (1, NOW)
-        }
+        lying = list(handouts.untaken(connection, "rostock", "bauamt"))
+    assert lying == [("stem1.02.failed.xml", 1, NOW)]
 
 
 @pytest.mark.parametrize(
