@@ -22,15 +22,16 @@ from postfach_mailbox.cipher import Damaged
 BATCH = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # remembers what it said
 class Sealing:
-    """The stage, for one worker."""
+    """The stage, for one worker. That the seal is away is said once, not at each try."""
 
     journal: Journal
     vault: Vault
     issuer: Issuer
     clock: Clock
     caution: Caution
+    _away: bool = False
 
     def step(self) -> int:
         """Seal a batch of what waits; returns how many. Raises StorageFailed."""
@@ -43,8 +44,13 @@ class Sealing:
                 "sealing", found, self._seal_all, name=lambda row: row.id, aside=self._hold
             )
         except SealUnavailable as error:
-            logger().warning("the seal is away", count=len(found), exc_info=error)
+            if not self._away:
+                logger().warning("the seal is away", count=len(found), exc_info=error)
+            self._away = True
             return 0
+        if self._away:
+            logger().info("the seal is back")
+        self._away = False
         return len(found)
 
     def _seal_all(self, rows: Sequence[Row]) -> None:
