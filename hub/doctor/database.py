@@ -8,7 +8,7 @@ from hub import acknowledgement
 from hub.clock import Clock
 from hub.config import Config
 from hub.doctor.finding import Finding, fine, wrong
-from hub.journal import Journal, circuits, pauses, questions, returning, soundness, tries
+from hub.journal import Journal, circuits, pauses, questions, restoring, returning, soundness, tries
 from hub.journal.aside import HELD_BY_DAMAGE
 from hub.journal.cases import cases, items
 from hub.journal.circuits import (
@@ -63,6 +63,7 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
     """Look at all that the journal tells."""
     with journal.read() as connection:
         schema = questions.schema_version(connection)
+        restored = restoring.last(connection)
         counts = questions.open_by_state(connection)
         held = questions.held(connection)
         known = circuits.read(connection)
@@ -74,6 +75,9 @@ def look(config: Config, journal: Journal, clock: Clock) -> Iterator[Finding]:
         damaged = [one for table in soundness.ALL for one in soundness.unsound(connection, table)]
     settings = ", ".join(f"{name}={value}" for name, value in journal.settings().items())
     yield fine("database", f"schema {schema}, {settings}")
+    if restored:
+        at, backup = map(_moment, restored)
+        yield fine("database", f"restored {at} from a backup of {backup}: hub list --cases")
     total = ", ".join(f"{count} {state}" for state, count in counts.items())
     yield fine("notices", f"open: {total}" if total else "none open")
     for group in held:

@@ -75,6 +75,13 @@ def lost_until(connection: sa.Connection) -> datetime | None:
     return until
 
 
+def last(connection: sa.Connection) -> tuple[datetime, datetime] | None:
+    """Return when this journal was put back last, and the moment that its copy was made."""
+    newest = sa.select(restoration).order_by(restoration.c.id.desc()).limit(1)
+    found = connection.execute(newest).first()
+    return (found.at, found.backup_at) if found else None
+
+
 def origin(connection: sa.Connection) -> str:
     """Return the id of the journal's first log: it stays when a restore begins another log."""
     first = sa.select(restoration.c.log_id).order_by(restoration.c.id).limit(1)

@@ -47,6 +47,7 @@ def test_a_hub_lost_amid_its_work_deposits_nothing_twice_and_contradicts_nothing
     assert report["doubted"]
     assert one in [found["file"] for found in report["ended"]]
     assert report["unknown"]
+    assert "restored 2" in world.hub("doctor", code=None).stdout
     world.put(*drill.without_end())
     world.once()
     drill.settle()
