@@ -45,7 +45,7 @@ format: setup ## formats the code and mends what ruff can mend
 test-long: faults guards ## faults, guards, hostile input, load; before a release
 	@$(bin)/pytest -m long --hypothesis-profile=search --ignore=tests/faults
 
-faults: setup ## kills, I/O errors, power cuts and worse (two hours); writes docs/reference/faults.md
+faults: setup ## kills, I/O errors, power cuts and worse (some hours); writes docs/reference/faults.md
 	@$(bin)/python tools/strike.py $(ONLY)
 
 guards: setup ## takes each guard out, and sees a test fail

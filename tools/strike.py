@@ -1,11 +1,12 @@
 """Strikes the hub with all long tests of tests/faults and reports: `make faults`.
 
-    strike.py [MODULE ...]
+    strike.py [MODULE[:TESTS] ...]
 
-MODULE: such as `sweep` for tests/faults/test_sweep.py; none stands for all. Each is a run of its
-own, two at a time: they wait for hubs to start and for their own pauses half of the time. Its
-results stay in .faults; the page docs/reference/faults.md is made from all that are there, and
-says of each which version it struck. So a module can be run again without the hours of all.
+MODULE: such as `sweep` for tests/faults/test_sweep.py; none stands for all. TESTS: of its tests
+only those whose names have this in them (pytest's -k). Each is a run of its own, two at a time:
+they wait for hubs to start and for their own pauses half of the time. Results stay in .faults; the
+page docs/reference/faults.md is made from all that are there, and says of each which version it
+struck. So one can be run again, or the rest later: `make faults ONLY="sweep:batch power"`.
 
 Exit: 0 all tests passed; 1 not so; 2 there is no such module.
 """
@@ -16,6 +17,8 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 # Run as a script, its folder is the first on the path, and not the checkout's root.
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -44,29 +47,33 @@ def version() -> str:
     return told.stdout.strip() or "unversioned"
 
 
-def strike(module: str, struck: str) -> None:
-    """Run a module's long tests; leave the results in .faults, if it has any, and say the end."""
+def strike(part: str, struck: str) -> None:
+    """Run long tests; leave the results in .faults, if there are any, and say how it ended."""
     begun = time.monotonic()
-    log = RESULTS / f"{module}.log"
+    module, _, tests = part.partition(":")
+    if not tests:  # it stands for its parts
+        for old in RESULTS.glob(f"{module}:*.xml"):
+            old.unlink()
+    log, results = RESULTS / f"{part}.log", RESULTS / f"{part}.xml"
     command = [
         *(sys.executable, "-m", "pytest", str(TESTS / f"test_{module}.py"), "-m", "long"),
-        *("-o", f"junit_suite_name={struck}", f"--junit-xml={RESULTS / f'{module}.xml'}"),
+        *("-k", tests, "-o", f"junit_suite_name={struck}", f"--junit-xml={results}"),
     ]
     with log.open("wb") as output:
         ended = subprocess.run(
             command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False
         )
-    if ended.returncode == 5:  # pytest: no tests collected
-        (RESULTS / f"{module}.xml").unlink(missing_ok=True)
+    if ended.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+        results.unlink(missing_ok=True)
         return
     [*_, last] = log.read_text(encoding="utf-8", errors="replace").splitlines() or ["no output"]
-    print(f"{module}: {last.strip('= ')} ({time.monotonic() - begun:.0f} s, {log})", flush=True)
+    print(f"{part}: {last.strip('= ')} ({time.monotonic() - begun:.0f} s, {log})", flush=True)
 
 
 def main(named: Sequence[str]) -> int:
     """Run the named modules, or all; write the page; return the exit code."""
     known = modules()
-    if wrong := set(named) - set(known):
+    if wrong := {part.partition(":")[0] for part in named} - set(known):
         print(f"no such module: {', '.join(sorted(wrong))}; there are {', '.join(known)}")
         return 2
     RESULTS.mkdir(exist_ok=True)
@@ -75,7 +82,7 @@ def main(named: Sequence[str]) -> int:
             old.unlink()
     struck = version()
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda module: strike(module, struck), named or known))
+        list(pool.map(lambda part: strike(part, struck), named or known))
     results = fault_report.write(RESULTS)
     print(f"{fault_report.PAGE}: {sum(one.tests for one in results)} tests")
     return int(any(one.failed for one in results))

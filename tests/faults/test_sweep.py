@@ -68,7 +68,7 @@ def strike(tmp_path: Path, tool: Path, record_property: Record) -> Strike:
 @pytest.mark.parametrize(
     ("kind", "share"),
     # Of the first start every fourth one: most of them are SQLite's, who makes the tables.
-    [*shares("used", 2), *shares("first", 4)[:1], *shares("post", 2)[:1], *shares("batch", 4)],
+    [*shares("used", 2), *shares("first", 4)[:1], *shares("post", 4)[:2], *shares("batch", 8)],
 )
 def test_killed_at_every_point_nothing_is_lost_or_doubled(
     strike: Strike, kind: str, share: tuple[int, int]
@@ -88,19 +88,13 @@ def test_killed_twice_nothing_is_lost_or_doubled(
     assert swept.struck >= 9
 
 
-# Each call fails once with the one error and once with the other, and so for those that last.
+# Each call fails once with the one error or the other, and for good with the other one.
 @long
-@pytest.mark.parametrize(
-    ("fault", "share"),
-    [
-        *((("EIO",), (number, 4)) for number in (0, 2)),
-        *((("ENOSPC",), (number, 4)) for number in (1, 3)),
-        *((("EIO", "--persist"), (number, 4)) for number in (1, 3)),
-        *((("ENOSPC", "--persist"), (number, 4)) for number in (0, 2)),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 def test_a_call_that_fails_anywhere_loses_nothing_and_doubles_nothing(
-    strike: Strike, fault: tuple[str, ...], share: tuple[int, int]
+    strike: Strike, number: int, lasting: bool
 ) -> None:
-    assert strike(ERRORS, "batch", share, "--fault", *fault) >= 40
+    fault = ("EIO", "ENOSPC")[(number + lasting) % 2]
+    how = ("--fault", fault, *(["--persist"] if lasting else []))
+    assert strike(ERRORS, "batch", (number, 8), *how) >= 40
