@@ -81,6 +81,7 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
         diagnoser = Diagnoser(clock)
         stack.callback(diagnoser.close)
         dispatch = _dispatch(ground)
+        intake = _intake(ground, dispatch, diagnoser.explain)
         yield Parts(
             config=config,
             clock=clock,
@@ -88,7 +89,7 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
             journal=ground.journal,
             vault=ground.vault,
             spools=ground.spools,
-            intake=_intake(ground, dispatch, diagnoser.explain),
+            intake=intake,
             dispatch=dispatch,
             sealing=Sealing(
                 journal=ground.journal,
@@ -97,7 +98,7 @@ def worker(config: Config, clock: Clock, name: str) -> Iterator[Parts]:
                 clock=clock,
                 caution=ground.caution,
             ),
-            returns=_returns(ground, dispatch),
+            returns=_returns(ground, dispatch, intake.room),
             outbound=Outbound(ground.journal, ground.spools, ground.disk, clock, ground.caution),
             acknowledgements=Acknowledgements(ground.journal, ground.spools, clock),
             observing=Observing(journal=ground.journal, worker=name, attendants=_observers(ground)),
@@ -220,7 +221,7 @@ def _dispatch(ground: Ground) -> Dispatch:
     )
 
 
-def _returns(ground: Ground, dispatch: Dispatch) -> Returns:
+def _returns(ground: Ground, dispatch: Dispatch, room: Room) -> Returns:
     config, clock = ground.config, ground.clock
     storing = Storing(
         config=config,
@@ -240,6 +241,7 @@ def _returns(ground: Ground, dispatch: Dispatch) -> Returns:
             clock=clock,
             interval=config.mailboxes[name].collect.total_seconds(),
             deadly=Deadly(caution=ground.caution, mailbox=name),
+            room=room,
         )
         for name, line in dispatch.lines.items()
     }

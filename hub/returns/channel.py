@@ -13,6 +13,7 @@ from hub.journal.handouts import Handout
 from hub.returns.deadly import DEADLY, RETURNED, Deadly
 from hub.returns.storing import Cursor, Storing
 from hub.returns.working import Hand, Work, brings_back, failed, fits
+from hub.room import Room
 from hub.telemetry import logger
 from hub.vault import Vault
 from postfach_mailbox import Acknowledged, Collected, Item
@@ -45,6 +46,7 @@ class Channel:
     clock: Clock
     interval: float
     deadly: Deadly
+    room: Room
     call: int | None = None
     asked: bool = False
     in_a_row: int = 0  # looks that brought something: there may be more
@@ -89,6 +91,8 @@ class Channel:
             self._go_on_with(self._hand.work)
         elif self._acks:
             self._ask(Operation.ACKNOWLEDGE, TextPayload(text=self._acks[0]), self._acknowledged)
+        elif self.room.short and (self._items or not self._looking):
+            self.drop()  # what stays free is for what was taken already
         elif self._collect:
             with self.journal.read() as connection:
                 cursor = returning.cursor(connection, self.line.name)

@@ -97,6 +97,19 @@ def test_a_single_run_takes_all_that_came_back(world: World) -> None:
     assert len(replies(world)) == 20
 
 
+def test_where_room_is_short_nothing_is_fetched_and_with_room_it_comes(world: World) -> None:
+    world.put(drop())
+    world.once()
+    folder = reply(letter(world))
+    world.configure("[seal]", '[limits]\nfree_space = "1000000GiB"\n[seal]')
+    world.once()
+    assert replies(world) == []
+    assert (folder / "r1").is_dir()
+    world.configure("1000000GiB", "1MiB")
+    world.once()
+    assert len(replies(world)) == 1
+
+
 def test_a_reply_to_no_notice_is_kept_for_a_person_and_goes_to_no_procedure(world: World) -> None:
     world.put(drop())
     world.once()
