@@ -1,7 +1,8 @@
 """Writes docs/reference/faults.md from the results of `make faults` (strike.py).
 
-There is a file of results for each module of tests, as pytest writes it with --junit-xml, its suite
-named by the version that was struck; the tests tell by `record_property` how many faults struck.
+There is a file of results for each run of a module, or of a part of it, as pytest writes it with
+--junit-xml, its suite named by the version that was struck; the tests tell by `record_property` how
+many faults struck. Of a test in several of them the last one counts.
 """
 
 import os
@@ -10,8 +11,8 @@ import re
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
 from xml.etree import ElementTree as ET
@@ -58,68 +59,96 @@ No run is on record for this version: `make faults`.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
-    """What the run of a module tells: its tests, the failed ones, what they counted and found."""
+class Case:
+    """A test: how it ended, what it counted, and what it found by class."""
 
-    module: str
-    version: str
-    begun: str
-    seconds: float
-    tests: int
-    skipped: int
-    failed: tuple[str, ...]
+    name: str
+    failed: bool
+    skipped: bool
     counted: Counter[str]
     findings: Counter[str]
 
 
-def read(file: Path) -> Results:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run of a module, or of a part of it, and which version it struck."""
+
+    part: str
+    version: str
+    begun: str
+    seconds: float
+    cases: tuple[Case, ...]
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of its failed tests."""
+        return [case.name for case in self.cases if case.failed]
+
+
+def read(file: Path) -> Run:
     """Return what a file of results tells."""
     [suite] = ET.parse(file).getroot().iter("testsuite")  # noqa: S314  # our own tests wrote it
-    cases = list(suite.iter("testcase"))
-    counted, findings = Counter[str](), Counter[str]()
-    failed = []
-    for case in cases:
-        for each in case.iter("property"):
-            if each.get("name") in COUNTED:
-                counted[each.get("name", "")] += int(each.get("value", ""))
-        said = [one for one in (case.find("failure"), case.find("error")) if one is not None]
-        if said:
-            failed.append(f"{case.get('classname')}.{case.get('name')}")
-        for one in said:
-            findings.update(re.findall(rf"\b({'|'.join(CLASSES)}): ", one.get("message", "")))
-    return Results(
-        module=file.stem,
+    return Run(
+        part=file.stem,
         version=suite.get("name", ""),
-        begun=suite.get("timestamp", "")[:16],
+        begun=suite.get("timestamp", ""),
         seconds=float(suite.get("time", "0")),
-        tests=len(cases),
-        skipped=sum(case.find("skipped") is not None for case in cases),
-        failed=tuple(failed),
+        cases=tuple(_case(case) for case in suite.iter("testcase") if case.get("name")),
+    )
+
+
+def _case(case: ET.Element) -> Case:
+    counted, findings = Counter[str](), Counter[str]()
+    for each in case.iter("property"):
+        if each.get("name") in COUNTED:
+            counted[each.get("name", "")] += int(each.get("value", ""))
+    said = [one for one in (case.find("failure"), case.find("error")) if one is not None]
+    for one in said:
+        findings.update(re.findall(rf"\b({'|'.join(CLASSES)}): ", one.get("message", "")))
+    return Case(
+        name=f"{case.get('classname')}.{case.get('name')}",
+        failed=bool(said),
+        skipped=case.find("skipped") is not None,
         counted=counted,
         findings=findings,
     )
 
 
-def page(results: Sequence[Results], machine: str) -> str:
+def newest(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs, each test only in that which was begun last."""
+    last: dict[str, Run] = {}
+    ordered = sorted(runs, key=lambda run: run.begun)
+    for run in ordered:
+        last.update((case.name, run) for case in run.cases)
+    left = [
+        replace(run, cases=tuple(case for case in run.cases if last[case.name] is run))
+        for run in ordered
+    ]
+    return sorted((run for run in left if run.cases), key=lambda run: run.part)
+
+
+def page(runs: Sequence[Run], machine: str) -> str:
     """Return the page's text."""
-    return HEAD + "\n" + "\n".join([*_sums(results, machine), "", *_modules(results)]) + "\n"
+    return HEAD + "\n" + "\n".join([*_sums(runs, machine), "", *_parts(runs)]) + "\n"
 
 
-def _sums(results: Sequence[Results], machine: str) -> Iterator[str]:
-    counted = sum((one.counted for one in results), Counter[str]())
-    findings = sum((one.findings for one in results), Counter[str]())
-    failed = [name for one in results for name in one.failed]
+def _sums(runs: Sequence[Run], machine: str) -> Iterator[str]:
+    cases = [case for run in runs for case in run.cases]
+    failed = [case.name for case in cases if case.failed]
     yield "## Results"
     yield ""
-    yield f"`make faults`, begun {min(one.begun for one in results)}; {machine}."
+    yield f"`make faults`, begun {min(run.begun for run in runs)[:16]}; {machine}."
     yield ""
     yield "| what | number |"
     yield "| --- | --- |"
-    yield f"| tests | {sum(one.tests for one in results)} |"
+    yield f"| tests | {len(cases)} |"
     yield f"| of these failed | {len(failed)} |"
-    yield f"| of these skipped: something was not there | {sum(one.skipped for one in results)} |"
+    skipped = sum(case.skipped for case in cases)
+    yield f"| of these skipped: something was not there | {skipped} |"
+    counted = sum((case.counted for case in cases), Counter[str]())
     for name in COUNTED:
         yield f"| {name} | {counted[name]:,} |"
+    findings = sum((case.findings for case in cases), Counter[str]())
     for name in CLASSES:
         yield f"| **{name}** | **{findings[name]}** |"
     if failed:
@@ -129,16 +158,19 @@ def _sums(results: Sequence[Results], machine: str) -> Iterator[str]:
         yield from (f"- `{name}`" for name in failed)
 
 
-def _modules(results: Sequence[Results]) -> Iterator[str]:
+def _parts(runs: Sequence[Run]) -> Iterator[str]:
     yield "## By module"
     yield ""
-    yield "| tests/faults | version | minutes | tests | failed | struck with |"
+    yield "`sweep:batch-0`: of tests/faults/test_sweep.py those tests with that in their names."
+    yield ""
+    yield "| module | version | minutes | tests | failed | struck with |"
     yield "| --- | --- | ---: | ---: | ---: | --- |"
-    for one in results:
-        struck = ", ".join(f"{one.counted[name]:,} {name}" for name in COUNTED if one.counted[name])
+    for run in runs:
+        counted = sum((case.counted for case in run.cases), Counter[str]())
+        struck = ", ".join(f"{counted[name]:,} {name}" for name in COUNTED if counted[name])
         yield (
-            f"| {one.module} | {one.version} | {one.seconds / 60:.0f} | {one.tests} "
-            f"| {len(one.failed)} | {struck or 'what its tests name'} |"
+            f"| {run.part} | {run.version} | {run.seconds / 60:.0f} | {len(run.cases)} "
+            f"| {len(run.failed)} | {struck or 'what its tests name'} |"
         )
 
 
@@ -156,8 +188,8 @@ def machine() -> str:
     )
 
 
-def write(folder: Path) -> Sequence[Results]:
+def write(folder: Path) -> Sequence[Run]:
     """Write the page from all results in a folder, and return these."""
-    found = [read(file) for file in sorted(folder.glob("*.xml"))]
-    PAGE.write_text(page(found, machine()), encoding="utf-8")
-    return found
+    runs = newest(read(file) for file in folder.glob("*.xml"))
+    PAGE.write_text(page(runs, machine()), encoding="utf-8")
+    return runs

@@ -83,9 +83,9 @@ def main(named: Sequence[str]) -> int:
     struck = version()
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda part: strike(part, struck), named or known))
-    results = fault_report.write(RESULTS)
-    print(f"{fault_report.PAGE}: {sum(one.tests for one in results)} tests")
-    return int(any(one.failed for one in results))
+    runs = fault_report.write(RESULTS)
+    print(f"{fault_report.PAGE}: {sum(len(run.cases) for run in runs)} tests")
+    return int(any(run.failed for run in runs))
 
 
 if __name__ == "__main__":

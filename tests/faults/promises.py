@@ -65,6 +65,8 @@ def _receipt(world: World, name: str) -> Iterator[str]:
 
 
 def _vault(world: World) -> Iterator[str]:
+    if not world.rows("SELECT 1 FROM sqlite_master WHERE name = 'payload'"):
+        return  # the power went before the database was made
     settings = config.load(world.folder / "hub.toml", {})
     master = load_master_key(settings.vault.master_key_file)
     vault = Vault(settings.vault.path, master, Disk())

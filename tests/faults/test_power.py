@@ -70,7 +70,7 @@ def test_all_promises_outlast_the_power(
 ) -> None:
     rounds, promises = cut(shared, tmp_path, place, *how)
     record_property("power cuts", rounds)
-    assert promises
+    assert promises or "--cut-after" in how  # by time it may come before the first promise
 
 
 @long

@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,34 +20,43 @@ RESULTS = """\
 
 
 @pytest.fixture
-def results(tmp_path: Path) -> fault_report.Results:
+def run(tmp_path: Path) -> fault_report.Run:
     file = tmp_path / "sweep.xml"
     file.write_text(RESULTS, "utf-8")
     return fault_report.read(file)
 
 
-def test_what_tests_counted_is_summed_by_name(results: fault_report.Results) -> None:
-    assert results.counted == {"kill points": 1234, "recovered": 3}
-    assert (results.tests, results.skipped, results.seconds) == (3, 1, 90.5)
+def test_what_tests_counted_and_found_is_summed_by_name(run: fault_report.Run) -> None:
+    good, bad, away = run.cases
+    assert good.counted == {"kill points": 1200, "recovered": 3}
+    assert bad.counted == {"kill points": 34}
+    assert bad.findings == {"lost": 2}
+    assert away.skipped
+    assert run.failed == ["t.bad"]
+    assert (run.version, run.seconds) == ("5a14729", 90.5)
 
 
-def test_findings_of_failed_tests_are_counted_by_class(results: fault_report.Results) -> None:
-    assert results.failed == ("t.bad",)
-    assert results.findings == {"lost": 2}
+def test_of_a_test_that_was_run_again_the_last_run_counts(run: fault_report.Run) -> None:
+    mended = replace(run.cases[1], failed=False, findings=Counter[str]())
+    again = replace(run, part="sweep:bad", begun="2026-02-04", cases=(mended,))
+    first, second = fault_report.newest([again, run])
+    assert [case.name for case in first.cases] == ["t.good", "t.away"]
+    assert second == again
+    assert fault_report.newest([run, replace(run, begun="2026-02-05")])[0].begun == "2026-02-05"
 
 
-def test_the_page_shows_the_sums_of_all_modules_and_each(results: fault_report.Results) -> None:
-    later = replace(results, module="power", begun="2026-02-04T00:00", failed=(), version="0ddba11")
-    lines = fault_report.page([results, later], "a machine").splitlines()
+def test_the_page_shows_the_sums_of_all_runs_and_each(run: fault_report.Run) -> None:
+    later = replace(run, part="power", begun="2026-02-04", version="0ddba11", cases=run.cases[:1])
+    lines = fault_report.page([run, later], "a machine").splitlines()
     for line in (
         "`make faults`, begun 2026-02-03T10:00; a machine.",
-        "| tests | 6 |",
-        "| kill points | 2,468 |",
-        "| **lost** | **4** |",
+        "| tests | 4 |",
+        "| kill points | 2,434 |",
+        "| **lost** | **2** |",
         "| **duplicated** | **0** |",
         "- `t.bad`",
         "| sweep | 5a14729 | 2 | 3 | 1 | 1,234 kill points, 3 recovered |",
-        "| power | 0ddba11 | 2 | 3 | 0 | 1,234 kill points, 3 recovered |",
+        "| power | 0ddba11 | 2 | 1 | 0 | 1,200 kill points, 3 recovered |",
     ):
         assert line in lines
 
