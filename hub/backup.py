@@ -11,6 +11,7 @@ Crash safety: all of it is written aside and synced; the name comes last, and re
 Security: folders 0700, files 0600; ids, receipts and addresses lie in the database in clear.
 """
 
+import errno
 import os
 import secrets
 import shutil
@@ -28,6 +29,10 @@ from hub.errors import CannotCreate, NotAvailable, StorageFailed
 from hub.journal import Journal, copying
 from hub.manifest import File, Manifest
 from hub.placing import Told
+from hub.vault import NO_SEGMENT
+
+# Of a file that is gone, is none, or lies where the disk does not read: this one file is lost.
+LOST = (errno.ENOENT, errno.EIO, *NO_SEGMENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +70,7 @@ def make(config: Config, journal: Journal, target: Path, clock: Clock, told: Tol
             lambda done, whole: told("database", done, whole),
         )
         _keep(making, manifest.DATABASE)
-        _copy(making, config.file, manifest.CONFIG)
+        _copy(making, config.file.resolve(), manifest.CONFIG)  # it may be a link
         (part / manifest.VAULT).mkdir(mode=0o700)
         for n, segment in enumerate(copied.segments):
             _segment(making, config.vault.path, journal, segment)
@@ -111,12 +116,17 @@ def _aside(target: Path) -> Iterator[Path]:
 
 
 def _segment(making: _Making, vault: Path, journal: Journal, segment: str) -> None:
-    inside = manifest.segment_path(segment)
+    try:
+        inside = manifest.segment_path(segment)
+    except ValueError:  # of a damaged row
+        making.missing.append(segment)
+        return
     with suppress(FileExistsError):
         (making.folder / manifest.VAULT / inside[0]).mkdir(mode=0o700)
     try:
         _copy(making, vault / inside, f"{manifest.VAULT}/{inside}")
     except NotAvailable:  # what lay in it was erased since the database was copied; or it is lost
+        (making.folder / manifest.VAULT / inside).unlink(missing_ok=True)
         with journal.read() as connection:
             lost = copying.named(connection, segment)
         if lost:
@@ -126,27 +136,37 @@ def _segment(making: _Making, vault: Path, journal: Journal, segment: str) -> No
 
 
 def _copy(making: _Making, source: Path, name: str) -> None:
-    """Copy a file into the backup. Raises NotAvailable where it is gone, OSError."""
-    try:
+    """Copy a file into the backup. Raises NotAvailable where it cannot be read, OSError."""
+    with _reading(source):
         fd = os.open(source, manifest.READ)
-    except FileNotFoundError as error:
-        fix = "Put it back from another backup"
-        raise NotAvailable("the file is gone", where=str(source), fix=fix) from error
-    try:
-        place = making.folder / name
-        folder = open_folder(place.parent)
         try:
-            made = write_new(folder, place.name, b"")
+            place = making.folder / name
+            folder = open_folder(place.parent)
+            try:
+                made = write_new(folder, place.name, b"")
+            finally:
+                os.close(folder)
+            try:
+                file = manifest.measured(fd, name, partial(write_all, made))
+                making.disk.sync([made])
+            finally:
+                os.close(made)
         finally:
-            os.close(folder)
-        try:
-            file = manifest.measured(fd, name, partial(write_all, made))
-            making.disk.sync([made])
-        finally:
-            os.close(made)
-    finally:
-        os.close(fd)
+            os.close(fd)
     making.files.append(file)
+
+
+@contextmanager
+def _reading(source: Path) -> Iterator[None]:
+    """Tell a file that is lost from a backup that cannot be written: that raises a HubError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in LOST:
+            raise
+        what = f"the file is gone, or cannot be read ({error.strerror})"
+        fix = "Put it back from another backup"
+        raise NotAvailable(what, where=str(source), fix=fix) from error
 
 
 def _keep(making: _Making, name: str) -> None:

@@ -56,16 +56,26 @@ def _put_file(source: Path, place: Path, disk: Disk) -> None:
         try:
             rename_new(folder, aside, place.name)
         except FileExistsError:
-            if place.read_bytes() != source.read_bytes():
-                raise CannotCreate(
-                    "a file with other bytes has this name",
-                    where=str(place),
-                    fix="Move the vault away; what it holds belongs to another journal",
-                ) from None
+            _stays(source, place, disk)
     finally:
         with suppress(OSError):  # gone if all went well
             os.unlink(aside, dir_fd=folder)
         os.close(folder)
+
+
+def _stays(source: Path, place: Path, disk: Disk) -> None:
+    """Keep the file that has the name, and make it durable. Raises CannotCreate: other bytes."""
+    if place.read_bytes() != source.read_bytes():
+        raise CannotCreate(
+            "a file with other bytes has this name",
+            where=str(place),
+            fix="Move the vault away; what it holds belongs to another journal",
+        )
+    fd = os.open(place, manifest.READ)
+    try:
+        disk.sync([fd])
+    finally:
+        os.close(fd)
 
 
 @contextmanager

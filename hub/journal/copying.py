@@ -57,6 +57,7 @@ def copy(source: Path, target: Path, at: datetime, told: Told) -> Copied:
             live.execute("BEGIN")  # else each commit of a hub would begin the copy anew
             live.execute("SELECT count(*) FROM meta").fetchone()
             live.backup(made, pages=PAGES, progress=progress)
+            made.text_factory = lambda data: data.decode("utf-8", "replace")  # of damaged rows
             made.execute("PRAGMA journal_mode=DELETE")
             made.execute("INSERT INTO meta VALUES (?, ?)", (COPY, stamp(at)))
             return _looked_at(made, source)
@@ -80,7 +81,7 @@ def _looked_at(made: sqlite3.Connection, source: Path) -> Copied:
         log_id=made.execute("SELECT value FROM meta WHERE key = 'log_id'").fetchone()[0],
         head=Head(number=last[0], link=last[1]) if last else None,
         schema=made.execute("SELECT version_num FROM alembic_version").fetchone()[0],
-        segments=tuple(row[0] for row in made.execute(_SEGMENTS)),
+        segments=tuple(str(row[0]) for row in made.execute(_SEGMENTS)),
     )
 
 
