@@ -88,6 +88,8 @@ _RULES: Mapping[tuple[str, str], str] = {
 }
 # table, column -> what is wrong with what belongs together, where the column alone is not
 _TOGETHER: Mapping[tuple[str, str], str] = {
+    ("notice", "state"): "open AND EXISTS (SELECT 1 FROM receipt AS r"
+    " WHERE r.notice_id = notice.id AND r.final = 1)",
     ("notice", "open"): f"open IS NOT (state NOT IN ({_finals}))",
     ("notice", "final_at"): "NOT open AND final_at IS NULL",
     ("notice", "held_from"): "(state = 'HELD') IS NOT (held_from IS NOT NULL)",

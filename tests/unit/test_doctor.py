@@ -9,7 +9,8 @@ from hub import config, doctor, starter
 from hub.clock import SystemClock, system_clock
 from hub.config import Config
 from hub.doctor import database, machine
-from hub.journal import Journal, circuits, handouts, open_journal, places, returning
+from hub.journal import Journal, circuits, handouts, open_journal, places, returning, steps
+from hub.model import State
 from hub.starter import Started
 from tests.unit.findings import KEY, SetClock, bad
 from tests.unit.spools import TurnedClock, add_notice, issue
@@ -128,6 +129,7 @@ def test_receipts_that_nobody_took_and_an_alarm(settings: Config, journal: Journ
     clock = TurnedClock()
     file = issue(journal, clock, add_notice(journal, clock, 1), 1)
     with journal.write() as tx:
+        steps.step(tx, 1, State.DEPOSITED, None, clock.now())
         handouts.written(tx, [file.id], clock.now())
     assert bad(database.look(settings, journal, clock)) == []
     clock.turn(days=4)

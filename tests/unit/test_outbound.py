@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from hub import receipt, seal, starter
 from hub.caution import Caution
+from hub.config import load
 from hub.durable import Disk
 from hub.errors import StorageFailed
 from hub.journal import Journal, handouts
 from hub.journal.handouts import Handout
 from hub.outbound import Outbound, write
+from hub.receipt import Outcome, Receipt
 from hub.spool import Spool
 from tests.unit.barriers import Watched
 from tests.unit.spools import (
@@ -24,6 +27,7 @@ from tests.unit.spools import (
 )
 
 KEY = ("rostock", "bauamt")
+AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -217,3 +221,52 @@ def test_what_the_journal_keeps_and_is_not_what_was_sealed_is_not_written(
     outbound = Outbound(journal, {KEY: spool}, Disk(), clock, caution)
     assert outbound.sweep() == []
     assert list(out.glob("*.xml")) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stem": "../in/stem-1"},
+        {"stem": ".postfach"},
+        {"nn": "01/../.."},
+        {"nn": 0},
+        {"suffix": "xml"},
+    ],
+)
+def test_no_name_is_written_that_the_hub_does_not_give(
+    journal: Journal, spool: Spool, clock: TurnedClock, changes: dict[str, object]
+) -> None:
+    file = replace(handout(1), receipt_id="receipt-1", **changes)  # type: ignore[arg-type]  # fields by name
+    before = sorted(spool.folders.path.rglob("*"))
+    assert writer(journal, spool, clock).write([file]) == []
+    assert sorted(spool.folders.path.rglob("*")) == before
+    assert len(writer(journal, spool, clock).write([replace(handout(1), receipt_id="1")])) == 1
+
+
+def sealed(folder: Path, receipt_id: str) -> bytes:
+    config = load(starter.init(folder, AT).config, {})
+    by = seal.load(config.seal.key, config.seal.password_file, config.folder)
+    made = Receipt(
+        receipt_id=receipt_id,
+        outcome=Outcome.ACCEPTED,
+        issued_at=AT,
+        issuer="hub.example",
+        log_id="5e0d3e8e-3c1f-4d0e-9a51-3f8c1f1f0a11",
+        log_digest="a" * 64,
+        message_id="urn:de:xta:messageid:bauamt:00000000-0000-4000-8000-000000000001",
+        accepted_at=AT,
+    )
+    return by.sign(receipt.render(made), AT)
+
+
+def test_what_is_read_back_is_written_if_it_is_what_was_sealed_under_that_id(
+    journal: Journal, spool: Spool, clock: TurnedClock, tmp_path: Path
+) -> None:
+    caution = Caution(journal=journal, clock=clock)
+    outbound = Outbound(journal, {KEY: spool}, Disk(), clock, caution)
+    one, other = (f"0f0e0d0c-0b0a-4009-8807-06050403020{n}" for n in (1, 2))
+    data = sealed(tmp_path / "h", one)
+    whole = replace(handout(1, data), receipt_id=one)
+    assert outbound.write([replace(whole, receipt_id=other)]) == []  # rows in each other's place
+    assert outbound.write([replace(whole, data=data.replace(b"ACCEPTED", b"DEPOSITED"))]) == []
+    assert outbound.write([whole]) == [whole]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from hub.errors import StorageFailed
 from hub.journal import questions
@@ -43,6 +44,22 @@ def test_a_file_that_is_put_back_is_the_same_one(tmp_path: Path) -> None:
         notices.take(journal, notices.notice(1))
     (tmp_path / "away").rename(tmp_path / "hub.db")
     notices.take(journal, notices.notice(2))
+    with journal.read() as connection:  # what was called failed is not there
+        claims = connection.exec_driver_sql("SELECT claim FROM notice").scalars().all()
+    assert claims == ["claim2"]
+    journal.close()
+
+
+def test_a_file_that_goes_while_the_commit_is_made_is_seen_after_it(tmp_path: Path) -> None:
+    journal = notices.journal(tmp_path, TurnedClock())
+    sa.event.listen(
+        sa.Engine, "commit", going := lambda _connection: deleted(tmp_path / "hub.db"), once=True
+    )
+    try:
+        with pytest.raises(StorageFailed, match="was deleted"):
+            notices.take(journal, notices.notice(1))
+    finally:
+        sa.event.remove(sa.Engine, "commit", going)
     journal.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hub.damage import Damage
 from hub.errors import JournalInvalid
-from hub.journal import soundness
+from hub.journal import aside, circuits, pauses, recovery, soundness
 from hub.journal.tables import notice
 from hub.model import State
 from postfach_mailbox import Repeat
@@ -70,6 +70,7 @@ def test_what_the_hub_may_write_is_sound(ground: Ground, column: str, value: str
         ("due_at", "'2026-02-03 00:00:00'"),
         ("due_at", "NULL"),
         ("fence", "-1"),
+        ("open", "0"),
         ("open", "2"),
         ("state", "'SEALED '"),
         ("lease_owner", "'w1'"),
@@ -101,12 +102,84 @@ def test_a_damaged_notice_goes_back_to_doubt_where_an_attempt_may_have_left_it(
     assert [one.outcome for one in ground.tries()] == ["UNKNOWN"]
 
 
-def test_a_final_state_is_what_the_final_receipt_tells(ground: Ground) -> None:
+def test_a_doubt_is_kept_also_where_the_state_seems_whole(ground: Ground) -> None:
+    ground.take()
+    Worker.make(ground, capabilities(Repeat.NEITHER)).lease()
+    change(ground, "UPDATE notice SET due_at = 'no time'")
+    begin(ground)
+    assert (ground.row().state, ground.row().held_from) == ("HELD", "IN_DOUBT")
+
+
+def test_who_works_on_a_damaged_notice_writes_nothing_more_of_it(ground: Ground) -> None:
+    ground.take()
+    worker = Worker.make(ground, capabilities(Repeat.NEITHER))
+    worker.lease()
+    change(ground, "UPDATE notice SET case_reference = CAST(x'61ff62' AS TEXT)")
+    begin(ground)
+    worker.answer(DEPOSITED)
+    assert (ground.row().state, ground.receipts()) == ("HELD", [])
+    assert len(ground.late()) == 1
+
+
+def test_who_is_about_to_work_on_a_damaged_notice_does_not(ground: Ground) -> None:
+    fence = ground.row(ground.take(state="ACCEPTED")).fence
+    change(ground, "UPDATE notice SET case_reference = CAST(x'61ff62' AS TEXT)")
+    begin(ground)
+    with ground.journal.write() as tx:
+        recovery.seal(tx, 1, fence)
+    assert ground.row().state == "HELD"
+
+
+def test_a_row_of_no_notice_stops_neither_the_start_nor_the_round(ground: Ground) -> None:
+    ground.take()
+    change(ground, "UPDATE payload SET notice_id = 77 WHERE item = 'sealed'")
+    made = begin(ground)
+    made.step()
+    assert ground.row().state == "SEALED"  # it is held once it is looked at, to be sent
+
+
+def test_what_was_known_of_a_mailbox_is_learnt_anew_before_anything_is_sent(
+    ground: Ground,
+) -> None:
+    ground.take()
+    Worker.make(ground, capabilities(Repeat.NEITHER))
+    change(ground, "UPDATE mailbox SET told_at = 'no time'")
+    begin(ground)
+    with ground.journal.read() as connection:
+        found = circuits.read(connection)["archive"]
+    assert (found.is_open, found.reason, found.capabilities) == (True, aside.DAMAGED, None)
+
+
+def test_a_damaged_pause_stands(ground: Ground) -> None:
+    with ground.journal.write() as tx:
+        pauses.begin(tx, pauses.TENANT, "rostock", ground.clock.now())
+    change(ground, "UPDATE pause SET since = 'no time'")
+    begin(ground)
+    with ground.journal.read() as connection:
+        assert pauses.names(connection).tenants == {"rostock"}
+
+
+def test_an_observer_whose_place_is_damaged_is_told_from_the_beginning(ground: Ground) -> None:
+    change(ground, "INSERT INTO observer (name, cursor) VALUES ('lines', 'no number')")
+    begin(ground)
+    with ground.journal.read() as connection:
+        assert connection.exec_driver_sql("SELECT cursor FROM observer").scalar() == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "state = 'SEALED', open = 1, due_at = NULL",
+        "state = 'SEALED', due_at = accepted_at",
+        "state = 'SEALED', open = 1, due_at = accepted_at",  # sound by itself
+    ],
+)
+def test_a_final_state_is_what_the_final_receipt_tells(ground: Ground, damage: str) -> None:
     ground.take()
     worker = Worker.make(ground, capabilities(Repeat.NEITHER))
     worker.work(DEPOSITED)
-    change(ground, "UPDATE notice SET state = 'SEALED', open = 1, due_at = NULL")
-    begin(ground)
+    change(ground, f"UPDATE notice SET {damage}")  # noqa: S608  # ours
+    begin(ground).step()  # what does not count as open is found in the round
     assert (State(ground.row().state), ground.row().open) == (State.DEPOSITED, False)
     assert worker.lease() == []
 

@@ -1,13 +1,14 @@
 """The wall clock is set: nothing ends early, nothing waits for good, and people are told."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from hub.doctor import machine
+from hub.journal import timekeeping
 from hub.journal.tables import entry
 from postfach_mailbox import Deferred, Repeat
 from tests.unit.dispatching import WHY, Ground, Worker, capabilities
@@ -134,3 +135,18 @@ def test_the_doctor_says_for_a_day_that_the_clock_was_set(ground: Ground) -> Non
     assert "was set" in found
     ground.clock.turn(86401)
     assert bad(machine.look_at_clock(ground.clock, ground.journal)) == []
+
+
+class Stopped(TurnedClock):
+    """A clock of a process that is stopped for a minute while it reads the time."""
+
+    def now(self) -> datetime:
+        self.seconds += 60.0
+        return super().now()
+
+
+def test_a_process_that_was_stopped_amid_its_look_knows_nothing() -> None:
+    found = timekeeping.read(TurnedClock())
+    assert found
+    assert found.ahead == START.timestamp() - 1000.0
+    assert timekeeping.read(Stopped()) is None
