@@ -22,6 +22,8 @@ from postfach_mailbox.frames import Operation, Payload
 
 IN_VAIN = 3  # calls in a row without a useful answer
 PROBES = (1.0, 2.0, 5.0, 10.0)  # seconds between looks at one that does not answer
+Ended = Answer | Fault | None
+"""How a call ended. Fault: the process died with it in hand; None: it did not reach the process."""
 
 
 @dataclass(slots=True, kw_only=True)  # follows its process
@@ -88,12 +90,12 @@ class Attendant:
             self.bucket.take(now)
         return number
 
-    def poll(self) -> list[tuple[int, Answer | None]]:
-        """Return which calls ended and how; None: its process died.
+    def poll(self) -> list[tuple[int, Ended]]:
+        """Return which calls ended and how: by an answer, or as its process died.
 
         The caller says by `answered` whether an answer was of use.
         """
-        ended: list[tuple[int, Answer | None]] = []
+        ended: list[tuple[int, Ended]] = []
         for event in self.host.events():
             match event:
                 case Started():
@@ -104,7 +106,8 @@ class Attendant:
                 case Died():
                     logger().error(f"{self.kind} died", plugin=self.name, code=event.fault.value)
                     self._died(event.fault)
-                    ended += [(call, None) for call in (*event.calls, *event.unsent)]
+                    ended += [(call, event.fault) for call in event.calls]
+                    ended += [(call, None) for call in event.unsent]
                 case Answer(outcome=Health() as health):
                     self._looked_at(works=health.status != "down")
                 case Answer():

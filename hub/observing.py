@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 
 from hub.attendant import Attendant
 from hub.errors import HubError
+from hub.host import Answer, Fault
 from hub.journal import Journal, observers
 from hub.journal.observers import Told
+from hub.passing import Passing, Telling
 from hub.telemetry import logger
 from postfach_mailbox import NoticeEvent, Observed
 from postfach_mailbox.frames import ObservePayload, Operation
@@ -30,12 +32,12 @@ class _Reader:
     """How far an observer is.
 
     cursor: confirmed and written; seen: what concerned it up to there is confirmed
-    telling: the call that is out, and the id of its last event
+    telling: the call that is out
     """
 
     cursor: int
     seen: int
-    telling: tuple[int, int] | None = None
+    telling: Telling | None = None
 
 
 @dataclass(slots=True, kw_only=True)  # follows the log
@@ -45,9 +47,14 @@ class Observing:
     journal: Journal
     worker: str
     attendants: Mapping[str, Attendant]
+    _passing: Passing = field(init=False)
     _readers: dict[str, _Reader] = field(default_factory=dict)
     _end: int = 0
     _commits: int = -1
+
+    def __post_init__(self) -> None:
+        """Begin with what the journal knows of their processes' deaths: `own` learns it."""
+        self._passing = Passing(journal=self.journal)
 
     def step(self) -> bool:
         """Tell each observer what comes next; whether there is more to look at at once."""
@@ -64,15 +71,18 @@ class Observing:
         """Take in what the observers said."""
         for name, attendant in self.attendants.items():
             for call, answer in attendant.poll():
-                confirmed = answer is not None and isinstance(answer.outcome, Observed)
+                confirmed = isinstance(answer, Answer) and isinstance(answer.outcome, Observed)
                 attendant.answered(useful=confirmed)
                 reader = self._readers.get(name)
-                if reader is None or reader.telling is None or reader.telling[0] != call:
+                telling = reader.telling if reader else None
+                if reader is None or telling is None or telling.call != call:
                     continue
-                (_, last), reader.telling = reader.telling, None
+                reader.telling = None
                 if confirmed:
-                    reader.seen = last
+                    reader.seen = telling.up_to
                     self._move(name, reader)
+                elif isinstance(answer, Fault):
+                    self._passing.died(telling, answer)
 
     def tend(self) -> None:
         """Look after the observers' processes, and take over those that no worker tells."""
@@ -93,6 +103,7 @@ class Observing:
             return
         with self.journal.write() as tx:
             found = observers.own(tx, self.attendants, self.worker)
+        self._passing.learn()
         for name, cursor in found.items():
             self._readers.setdefault(name, _Reader(cursor=cursor, seen=cursor))
 
@@ -122,27 +133,36 @@ class Observing:
     def _tell(self, attendant: Attendant, reader: _Reader) -> None:
         with self.journal.read() as connection:
             found, last = observers.after(connection, reader.seen, EVENTS_MAX)
-        events = tuple(
-            _event(one, one.tenant) for one in found if one.tenant and attendant.serves(one.tenant)
-        )
+        name = attendant.name
+        events = [
+            _event(one, one.tenant)
+            for one in found
+            if one.tenant and attendant.serves(one.tenant) and not self._passing.over(name, one.id)
+        ]
         if not events:
             reader.seen = last
             if reader.seen - reader.cursor >= SKIPPED:
-                self._move(attendant.name, reader)
+                self._move(name, reader)
             return
-        call = attendant.call(Operation.OBSERVE, ObservePayload(events=events))
+        if self._passing.alone(name, events[0].id):
+            events, last = events[:1], events[0].id
+        call = attendant.call(Operation.OBSERVE, ObservePayload(events=tuple(events)))
         if call is not None:
-            reader.telling = (call, last)
+            reader.telling = Telling(
+                observer=name, call=call, first=events[0].id, last=events[-1].id, up_to=last
+            )
 
     def _move(self, name: str, reader: _Reader) -> None:
         """Write how far an observer is; where that fails, the next time does it."""
         try:
             with self.journal.write() as tx:
                 observers.move(tx, name, self.worker, reader.seen)
+                told = self._passing.forget(tx, name, reader.seen)
         except HubError as error:
             logger().error("cursor not written", plugin=name, exc_info=error)
         else:
             reader.cursor = reader.seen
+            self._passing.forgot(told)
 
 
 def _event(one: Told, tenant: str) -> NoticeEvent:

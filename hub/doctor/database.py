@@ -52,6 +52,7 @@ SET_ASIDE = {
     "receipt": "This receipt is not written to out/; it lies in the journal, sealed.",
     "erasing": "The payload of this notice is not erased.",
     "returned": "What came back stays at the mailbox, and is not acknowledged: hub list --cases.",
+    "observe": "This observer is not told of this event (its id); it is told of all others.",
     "collect": "Replies of this mailbox are fetched seldom; notices go out as usual.",
 }
 NAMED = 20  # damaged rows that are named; the rest is counted
@@ -116,7 +117,7 @@ def _set_aside(tried: Mapping[tuple[str, str], int]) -> Iterator[Finding]:
         if count >= CRASHES:
             yield wrong(
                 "set aside",
-                f"{stage} {name}: the hub, or a mailbox, failed at it again and again",
+                f"{stage} {name}: the hub, or a plugin, failed at it again and again",
                 why=SET_ASIDE.get(stage, "It is left alone; all else goes on."),
                 fix="Look at the log for what failed; mend it, update, and ask for help",
             )

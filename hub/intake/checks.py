@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from hub import parcel, telling
 from hub.attendant import Attendant
 from hub.errors import NoticeRefused, RefusalClass, StorageFailed
+from hub.host import Answer
 from hub.intake.drops import Acceptable, Checked, Refusal, Work
 from hub.model import Notice
 from hub.telemetry import logger
@@ -149,7 +150,7 @@ class Checks:
         """Take in what the checks said."""
         for name, attendant in self.attendants.items():
             for call, answer in attendant.poll():
-                verdict = answer.outcome if answer else None
+                verdict = answer.outcome if isinstance(answer, Answer) else None
                 attendant.answered(useful=isinstance(verdict, Passed | Objected))
                 asked = self._asked.pop((name, call), None)
                 if asked is None:

@@ -11,14 +11,16 @@ ODD = Path(__file__).parent / "postfach_mailbox_odd.py"
 def install(site: Path, name: str, version: str, modules: dict[str, str], entries: str) -> None:
     """Write a distribution into a site folder, as an installer would.
 
-    modules: text by module name; entries: lines of the group `postfach.mailboxes`
+    modules: text by module name; entries: lines of the group `postfach.mailboxes`, or of others,
+    each below its own head
     """
     for module, text in modules.items():
         (site / f"{module}.py").write_text(text, "utf-8")
     folder = site / f"{name.replace('-', '_')}-{version}.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-    (folder / "entry_points.txt").write_text(f"[postfach.mailboxes]\n{entries}\n")
+    head = "" if entries.startswith("[") else "[postfach.mailboxes]\n"
+    (folder / "entry_points.txt").write_text(f"{head}{entries}\n")
 
 
 def interpreter(folder: Path) -> Path:

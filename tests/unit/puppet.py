@@ -16,6 +16,7 @@ class Puppet:
     def __init__(self) -> None:
         self.up, self.in_flight = False, 4
         self.calls: dict[int, Operation] = {}
+        self.payloads: dict[int, Any] = {}
         self.said: deque[Event] = deque()
         self.starts = 0
 
@@ -37,8 +38,10 @@ class Puppet:
     def next_deadline(self) -> float | None:
         return None
 
-    def call(self, call: int, operation: Operation, *_: Any, **__: Any) -> bool:
-        self.calls[call] = operation
+    def call(
+        self, call: int, operation: Operation, payload: Any = None, *_: Any, **__: Any
+    ) -> bool:
+        self.calls[call], self.payloads[call] = operation, payload
         return True
 
     def events(self) -> list[Event]:

@@ -142,7 +142,7 @@ def test_calls_of_a_process_that_died_come_back_and_it_is_started_later_each_tim
 ) -> None:
     calls = [ask(attendant), ask(attendant)]
     puppet.die()
-    assert attendant.poll() == [(call, None) for call in calls]
+    assert attendant.poll() == [(call, Fault.ENDED) for call in calls]
     for n, pause in enumerate((0.5, 15.0, 15.0, 15.0, 60.0, 60.0), start=1):
         clock.turn(seconds=pause - 0.01)
         attendant.tend()
