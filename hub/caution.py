@@ -34,14 +34,19 @@ class Caution:
 
     def begin(self) -> None:
         """Learn whether a hub died, and what was in hand then. Raises StorageFailed."""
+        self.learn()
         with self.journal.read() as connection:
-            self._known = tries.known(connection)
             died = workers.unended(connection)  # one that works beside us looks the same
         for (stage, name), tried in self._known.items():
             if tried >= CRASHES:
                 logger().error("set aside - it failed again and again", stage=stage, code=name)
         if died:
             self._until = self.clock.elapsed() + FRESH
+
+    def learn(self) -> None:
+        """Learn what others have counted meanwhile. Raises StorageFailed."""
+        with self.journal.read() as connection:
+            self._known = tries.known(connection)
 
     def work(
         self,
@@ -71,6 +76,10 @@ class Caution:
     def leaves(self, stage: str, name: object) -> bool:
         """Whether something is left alone by now."""
         return self._tries(stage, name) >= CRASHES
+
+    def counted(self, stage: str, name: object) -> bool:
+        """Whether something was in hand at a failure."""
+        return self._tries(stage, name) > 0
 
     def count(self, stage: str, names: Sequence[object]) -> None:
         """Count a try of each, durably. Raises StorageFailed."""

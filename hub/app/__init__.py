@@ -38,6 +38,7 @@ from hub.intake import (
     Preparer,
     Settling,
     StuckFiles,
+    Suspects,
     Taker,
 )
 from hub.issuing import Issuer
@@ -263,7 +264,8 @@ def _intake(ground: Ground, dispatch: Dispatch, explain: Explain) -> Intake:
         terms=dispatch.term,
         lost_until=lost_until,
     )
-    checks = Checks(attendants=_checks(ground), vault=ground.vault)
+    suspects = Suspects(caution=ground.caution, clock=ground.clock)
+    checks = Checks(attendants=_checks(ground), vault=ground.vault, suspects=suspects)
     room = _room(ground)
     settling = Settling(config=ground.config, clock=ground.clock)
     taker = Taker(

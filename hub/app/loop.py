@@ -156,6 +156,7 @@ class Loop:
                 logger().warning("a worker is dead", worker=gone.worker)
             elif gone.count:
                 logger().info("drops still wait", worker=gone.worker, count=gone.count)
+            parts.caution.learn()  # what it has counted
             for spool, found in gone.claims:
                 parts.intake.recover(spool, found)
             self.finished(parts.dispatch.tend([gone.worker]))

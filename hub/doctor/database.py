@@ -53,6 +53,7 @@ SET_ASIDE = {
     "erasing": "The payload of this notice is not erased.",
     "returned": "What came back stays at the mailbox, and is not acknowledged: hub list --cases.",
     "observe": "This observer is not told of this event (its id); it is told of all others.",
+    "check": "This drop (its claim) waits, neither taken nor refused; it is asked about seldom.",
     "collect": "Replies of this mailbox are fetched seldom; notices go out as usual.",
 }
 NAMED = 20  # damaged rows that are named; the rest is counted

@@ -35,6 +35,7 @@ from hub.intake.parking import Parking
 from hub.intake.preparing import Preparer
 from hub.intake.settling import Settling
 from hub.intake.stuck import StuckFiles
+from hub.intake.suspects import Suspects
 from hub.intake.turns import Turns
 from hub.journal import Journal, payloads, taking
 from hub.room import Room
@@ -56,6 +57,7 @@ __all__ = [
     "Preparer",
     "Settling",
     "StuckFiles",
+    "Suspects",
     "Taker",
 ]
 

@@ -113,13 +113,16 @@ class Taker:
         for opened in found.opened:
             notice = known.get(opened.identity)
             same = (opened.work.spool.procedure, opened.envelope_sha256)
-            checked = _may_hold_harm(opened) and self.checks.concern(opened.work.spool.tenant)
+            checked = _may_hold_harm(opened) and bool(self.checks.of(opened.work.spool.tenant))
             if notice and (notice.procedure, notice.envelope_sha256) == same:
                 _take_along(opened)
                 found.repeats.append(Repeat(opened=opened, notice_id=notice.id))
             elif not self.settling.complete(opened):
                 found.settling.append(opened.work)
-            elif checked and not self.checks.places(opened.work.spool.tenant):
+            elif checked and self.checks.leaves(opened.work):
+                _take_along(opened)
+                found.waiting.append(opened.work)
+            elif checked and not self.checks.takes(opened.work):
                 _take_along(opened)  # so that they need not stand still again
                 found.parked.append(opened.work)
             elif (size := _size(opened)) > found.left:

@@ -6,7 +6,8 @@
 
 The drop's documents lie encrypted in a segment of its own meanwhile, copied once; a check's process
 gets the segment's descriptor and the notice's key, as a mailbox's does. A check that does not
-answer never passes a drop, and none is refused for it. Other drops go on: nothing here blocks.
+answer never passes a drop, and none is refused for it. Other drops go on: nothing here blocks. One
+at which a check's process dies is asked about alone, then seldom (`hub.intake.suspects`).
 
 Crash safety: a drop that was asked about is a claim like any other; after a crash it is examined
 and asked about again. The segment keeps its lock, so that nobody takes it for a leftover.
@@ -21,8 +22,9 @@ from dataclasses import dataclass, field, replace
 from hub import parcel, telling
 from hub.attendant import Attendant
 from hub.errors import NoticeRefused, RefusalClass, StorageFailed
-from hub.host import Answer
+from hub.host import Answer, Fault
 from hub.intake.drops import Acceptable, Checked, Refusal, Work
+from hub.intake.suspects import Suspects
 from hub.model import Notice
 from hub.telemetry import logger
 from hub.vault import Damaged, Segment, Vault
@@ -44,6 +46,35 @@ class _Asked:
     calls: set[tuple[str, int]] = field(default_factory=set)
     objected: tuple[str, Objected] | None = None
     undecided: list[str] = field(default_factory=list)
+
+    @property
+    def claim(self) -> str:
+        """What tells the drop from all others."""
+        return self.drop.opened.work.claim.id
+
+    def landed(self) -> list[Checked]:
+        """Return the drop as its checks leave it; nothing while one of them has not answered."""
+        if self.calls:
+            return []
+        refusal = None
+        if self.objected:
+            name, verdict = self.objected
+            refusal = _refusal(self.drop, name, verdict)
+            logger().info(
+                "a check objects", plugin=name, claim=self.claim, code=verdict.reason.code
+            )
+        elif self.undecided:
+            for name in self.undecided:
+                logger().info("drop waits for a check", plugin=name, claim=self.claim)
+        return [
+            Checked(
+                drop=self.drop,
+                segment=self.segment,
+                tries=self.tries,
+                refusal=refusal,
+                undecided=tuple(self.undecided),
+            )
+        ]
 
 
 @dataclass(slots=True, kw_only=True)  # filled as drops are sorted
@@ -85,6 +116,7 @@ class Checks:
 
     attendants: Mapping[str, Attendant]
     vault: Vault
+    suspects: Suspects
     landed: deque[Checked] = field(default_factory=deque)
     _asked: dict[tuple[str, int], _Asked] = field(default_factory=dict)
 
@@ -93,23 +125,33 @@ class Checks:
         """How many calls are out."""
         return len(self._asked)
 
-    def concern(self, tenant: str) -> bool:
-        """Whether a tenant's drops are checked."""
-        return any(one.serves(tenant) for one in self.attendants.values())
+    def of(self, tenant: str) -> list[Attendant]:
+        """Return the checks of a tenant's drops."""
+        return [one for one in self.attendants.values() if one.serves(tenant)]
 
     def places(self, tenant: str) -> int:
         """Return how many drops of a tenant all its checks take now."""
-        paced = min(one.places for one in self.attendants.values() if one.serves(tenant))
+        paced = min(one.places for one in self.of(tenant))
         return min(paced, self.room(tenant))
 
     def room(self, tenant: str) -> int:
         """Return how many drops of a tenant all its checks take but for their rates."""
         before = Counter(name for name, _ in self._asked)
-        return min(
-            min(one.room, PLACES - before[one.name])
-            for one in self.attendants.values()
-            if one.serves(tenant)
-        )
+        most = {
+            one.name: 1 if self.suspects.singly(one.name) else PLACES for one in self.of(tenant)
+        }
+        return min(min(one.room, most[one.name] - before[one.name]) for one in self.of(tenant))
+
+    def leaves(self, work: Work) -> bool:
+        """Whether a drop waits since a check died at it again and again."""
+        names = [one.name for one in self.of(work.spool.tenant)]
+        return any(self.suspects.leaves(name, work.claim.id) for name in names)
+
+    def takes(self, work: Work) -> bool:
+        """Whether all checks of a drop's tenant take it now."""
+        for one in self.of(work.spool.tenant):
+            self.suspects.meet(one.name, work.claim.id)
+        return self.places(work.spool.tenant) > 0
 
     def ask(self, drop: Acceptable, segment: Segment) -> None:
         """Ask all checks of a drop's tenant at once; `segment` is kept until they have answered.
@@ -139,7 +181,7 @@ class Checks:
             os.close(fd)
         # Waiting for a check is no crash's fault; a try counts again when the drop is taken.
         asked.drop = drop.claimed_as(work.untried())
-        self._land(asked)
+        self.landed.extend(asked.landed())
 
     def holds(self, work: Work) -> bool:
         """Whether a drop is before its checks, or was and is not decided yet."""
@@ -149,18 +191,27 @@ class Checks:
     def poll(self) -> None:
         """Take in what the checks said."""
         for name, attendant in self.attendants.items():
+            dead, fault = list[str](), None
             for call, answer in attendant.poll():
                 verdict = answer.outcome if isinstance(answer, Answer) else None
                 attendant.answered(useful=isinstance(verdict, Passed | Objected))
                 asked = self._asked.pop((name, call), None)
                 if asked is None:
                     continue
+                if isinstance(answer, Fault):
+                    dead.append(asked.claim)
+                    fault = answer
+                elif isinstance(answer, Answer):
+                    self.suspects.lives(name, asked.claim)
                 asked.calls.discard((name, call))
                 if isinstance(verdict, Objected):
                     asked.objected = asked.objected or (name, verdict)
+                    self.suspects.forget(self.attendants, asked.claim)
                 elif not isinstance(verdict, Passed):
                     asked.undecided.append(name)
-                self._land(asked)
+                self.landed.extend(asked.landed())
+            if fault:
+                self.suspects.died(name, dead, fault)
 
     def tend(self) -> None:
         """Look after the checks' processes."""
@@ -190,29 +241,6 @@ class Checks:
             if one.tries:
                 break
         return found
-
-    def _land(self, asked: _Asked) -> None:
-        if asked.calls:
-            return
-        work, refusal = asked.drop.opened.work, None
-        if asked.objected:
-            name, verdict = asked.objected
-            refusal = _refusal(asked.drop, name, verdict)
-            logger().info(
-                "a check objects", plugin=name, claim=work.claim.id, code=verdict.reason.code
-            )
-        elif asked.undecided:
-            for name in asked.undecided:
-                logger().info("drop waits for a check", plugin=name, claim=work.claim.id)
-        self.landed.append(
-            Checked(
-                drop=asked.drop,
-                segment=asked.segment,
-                tries=asked.tries,
-                refusal=refusal,
-                undecided=tuple(asked.undecided),
-            )
-        )
 
 
 def _payload(drop: Acceptable) -> CheckPayload:

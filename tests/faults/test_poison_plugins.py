@@ -42,3 +42,25 @@ def test_an_event_that_kills_an_observer_is_passed_over_and_it_is_told_the_rest(
     assert len(told[1]) == 6
     assert f"observe first:{event}" in world.hub("doctor", code=None).stdout
     assert unbalanced(world, 3) == []
+
+
+def test_a_notice_that_kills_a_check_waits_alone_and_neither_passes_nor_is_refused(
+    tmp_path: Path, with_deadly: Program
+) -> None:
+    world = World.make(tmp_path / "hub", with_deadly)
+    folder = deadly.add(world, "checks", "guard")
+    poison, sound = drop(stem="a-poison"), [drop(stem=f"sound{n}") for n in range(5)]
+    deadly.dies_of(folder, f"check {poison.message_id}")
+    world.put(poison, *sound)
+    runs = [world.hub("run", "--once").stderr for _ in range(5)]
+    assert sum('"event": "check died"' in said for said in runs) == 3
+    assert [world.outcomes(each.stem) for each in sound] == [["DEPOSITED"]] * 5
+    assert world.outcomes(poison.stem) == []
+    (claim,) = (path.name.split(".")[0] for path in world.procedure.glob(".claimed/*/*.xml"))
+    assert f"check guard:{claim}" in world.hub("doctor", code=None).stdout
+    world.put(new := drop(stem="new"))
+    world.once()
+    assert world.outcomes(new.stem) == ["DEPOSITED"]
+    assert deadly.lines(folder, "asked").count(f"check {poison.message_id}") == 3
+    found = unbalanced(world, 6)  # of the claim that waits, no more
+    assert [one for one in found if "left in .claimed" not in one] == []
