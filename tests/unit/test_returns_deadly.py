@@ -10,6 +10,7 @@ from hub.caution import Caution
 from hub.journal.tables import returned
 from hub.returns import Channel, Deadly, Storing
 from hub.returns.deadly import DEADLY, DYING, RETURNED
+from hub.room import Room
 from postfach_mailbox import Acknowledged, Collected, Item, Repeat
 from postfach_mailbox.frames import Operation
 from tests.unit.dispatching import Ground, Worker, capabilities
@@ -60,6 +61,7 @@ def channel(ground: Ground, worker: Worker) -> Channel:
         clock=ground.clock,
         interval=INTERVAL,
         deadly=deadly(ground),
+        room=Room(folders={}, least=0),
     )
 
 
