@@ -18,6 +18,7 @@ what becomes of the work at hand:
 Texts never hold payload, names of recipients or secrets.
 """
 
+import errno
 from enum import StrEnum
 
 
@@ -29,6 +30,26 @@ class HubError(Exception):
     def __init__(self, what: str, *, where: str, fix: str) -> None:
         super().__init__(f"{where}: {what}. {fix}")
         self.what, self.where, self.fix = what, where, fix
+
+
+# What these say is said of the machine, wherever it comes up: it is no bug.
+MACHINE = frozenset(
+    {
+        *(errno.EIO, errno.ESTALE, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+        *(errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    }
+)
+
+
+def machine_failed(error: OSError) -> "StorageFailed | None":
+    """Return what an error says of the machine; None where it may be a bug."""
+    if error.errno not in MACHINE:
+        return None
+    return StorageFailed(
+        error.strerror or str(error),
+        where=str(error.filename or "this machine"),
+        fix="See to its disk, memory and limits (hub doctor); nothing that was confirmed is lost",
+    )
 
 
 class UsageError(HubError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hub import parcel, receipt
 from hub.caution import Caution
 from hub.clock import Clock
-from hub.errors import HubError
+from hub.errors import HubError, StorageFailed
 from hub.issuing import Issuer
 from hub.journal import Journal, Row, attempts, circuits, payloads, recovery, taking
 from hub.model import Notice
@@ -67,6 +67,8 @@ class Sealing:
             rows = payloads.load(connection, row.id)
         try:
             kept = parcel.read_content(row, rows, self.vault)
+        except StorageFailed:  # nothing can be read now; no notice is to blame
+            raise
         except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
             logger().error("payload damaged", message_id=row.message_id, row=row.id, exc_info=error)
             with self.journal.write() as tx:

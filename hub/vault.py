@@ -38,6 +38,7 @@ KEY_ID_BYTES = 8
 OWNER = ".journal"
 # A link, a folder, a pipe, or a file in a folder's place: something else than the hub put it there.
 NO_SEGMENT = (errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENXIO)
+NO_MORE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -103,12 +104,12 @@ class Vault:
         except FileNotFoundError:
             raise Damaged(f"segment {segment_id} is gone") from None
         except OSError as error:
-            raise _wrong(segment_id, "open a segment", error) from error
+            raise _wrong(self._root_fd, segment_id, "open a segment", error) from error
         try:
             begins_well = os.pread(fd, len(MAGIC), 0) == MAGIC
         except OSError as error:
             os.close(fd)
-            raise _wrong(segment_id, "read a segment", error) from error
+            raise _wrong(self._root_fd, segment_id, "read a segment", error) from error
         if not begins_well:
             os.close(fd)
             raise Damaged(f"segment {segment_id} does not begin as one")
@@ -257,11 +258,23 @@ def load_master_key(path: Path) -> bytes:
     return data
 
 
-def _wrong(segment_id: str, act: str, error: OSError) -> Exception:
-    """Return what a failure says: this one segment is damaged, or the vault is not to be had."""
-    if error.errno in (errno.EIO, *NO_SEGMENT):
-        return Damaged(f"segment {segment_id} is no file that can be read")
-    return cannot(act, error)
+def _wrong(root_fd: int, segment_id: str, act: str, error: OSError) -> Exception:
+    """Return what a failure says: this one segment is damaged, or nothing can be read now.
+
+    A notice whose segment is damaged waits for a person; one that cannot be read now does not.
+    """
+    damaged = Damaged(f"segment {segment_id} is no file that can be read")
+    if error.errno in NO_SEGMENT:
+        return damaged
+    if error.errno in NO_MORE:
+        return cannot(act, error)
+    try:
+        os.close(os.open(OWNER, READ, dir_fd=root_fd))
+    except FileNotFoundError:  # the vault can be looked into
+        return damaged
+    except OSError:
+        return cannot(act, error)
+    return damaged
 
 
 def _file(segment_id: str) -> str:

@@ -18,7 +18,7 @@ from hub.app.takeover import find_gone
 from hub.app.vigil import Vigil
 from hub.app.wake import Wake
 from hub.dispatch import Finished
-from hub.errors import HubError
+from hub.errors import HubError, machine_failed
 from hub.intake import Done
 from hub.journal import workers
 from hub.journal.handouts import Handout
@@ -282,7 +282,9 @@ def _turn(loop: Loop, vigil: Vigil) -> bool:
             loop.scan()
         moved = loop.round()
         loop.tick()
-    except HubError as error:
+    except (HubError, OSError) as error:
+        if isinstance(error, OSError) and not machine_failed(error):
+            raise
         vigil.failed(error)
         loop.wake.wait((), PAUSE)
         return False

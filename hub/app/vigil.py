@@ -37,7 +37,7 @@ class Vigil:
         self._notifier = Notifier.of_environment()
         self._standstill = Standstill(parts=parts, limit=self._limit)
         self._still: dict[str, float] = {}
-        self._failing: tuple[type[HubError], float, float] | None = None
+        self._failing: tuple[type[Exception], float, float] | None = None
         self._said = 0.0
         self._ticked = (0.0, parts.clock.elapsed())  # the ticker's last tick, and when it was seen
 
@@ -83,7 +83,7 @@ class Vigil:
                 fix="Start the hub again; if it stands still again, look at the log and hub doctor",
             )
 
-    def failed(self, error: HubError) -> None:
+    def failed(self, error: HubError | OSError) -> None:
         """Note a turn that failed: logged once, and again while it goes on like that."""
         now = self._turned()
         kind, since, logged = self._failing or (None, now, 0.0)

@@ -18,7 +18,7 @@ from hub.cli.plugins import plugin
 from hub.cli.proofs import evidence
 from hub.cli.receipts import receipt
 from hub.cli.running import init, run, submit
-from hub.errors import ConfigError, HubError
+from hub.errors import ConfigError, HubError, machine_failed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,7 +64,10 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(74)
-    except Exception:  # noqa: BLE001  # a bug: its traceback is wanted, and 70 tells supervisors so
+    except Exception as error:  # noqa: BLE001  # a bug: its traceback is wanted, and 70 tells supervisors so
+        if isinstance(error, OSError) and (failed := machine_failed(error)):
+            click.echo(f"hub: {failed}", err=True)
+            sys.exit(failed.exit_code)
         import traceback
 
         traceback.print_exc()

@@ -11,7 +11,7 @@ from hub.clock import Clock
 from hub.config import Config
 from hub.dispatch.lines import Line
 from hub.dispatch.results import FINAL_EVENTS
-from hub.errors import HubError, NoticeRefused
+from hub.errors import HubError, NoticeRefused, StorageFailed
 from hub.issuing import Issued, Issuer
 from hub.journal import Journal, Row, Transaction, attempts, circuits, payloads, steps, taking
 from hub.journal.handouts import Handout
@@ -64,6 +64,8 @@ class Admitting:
         try:
             parcel.vouch(row, rows, taken.get(row.id))
             kept = parcel.read_content(row, rows, self.vault)
+        except StorageFailed:  # nothing can be read now; no notice is to blame
+            raise
         except (Damaged, HubError) as error:  # it is held for itself now, the rest flows
             logger().error("payload damaged", message_id=row.message_id, row=row.id, exc_info=error)
             with self.journal.write() as tx:

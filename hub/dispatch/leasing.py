@@ -13,7 +13,7 @@ from hub.dispatch.admitting import hold_by_crashes
 from hub.dispatch.departing import Departure
 from hub.dispatch.flights import Flight
 from hub.dispatch.lines import Line
-from hub.errors import HubError
+from hub.errors import HubError, StorageFailed
 from hub.issuing import Facts
 from hub.journal import (
     Journal,
@@ -208,6 +208,8 @@ class Leasing:
             try:
                 parcel.vouch(row, kept[row.id], taken.get(row.id))
                 opened.append(self._open(line, row, kept[row.id], history.get(row.id, [])))
+            except StorageFailed:  # nothing can be read now; no notice is to blame
+                raise
             except (Damaged, HubError) as error:  # what does not open is held, the rest flows
                 logger().error(
                     "payload damaged", message_id=row.message_id, row=row.id, exc_info=error

@@ -1,6 +1,8 @@
 """What holds for every command: where hub.toml comes from, exit codes, a quick start."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +91,20 @@ def test_a_bug_ends_with_70_and_its_traceback(
     monkeypatch.setattr(cli.hub, "main", broken)
     assert ended("run") == 70
     assert "ZeroDivisionError: a bug" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EIO, 74), (errno.ENOENT, 70)])
+def test_what_fails_of_the_machine_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    def failing(**_: object) -> None:
+        raise OSError(number, os.strerror(number), "some/file")
+
+    monkeypatch.setattr(cli.hub, "main", failing)
+    assert ended("run") == code
+    said = capsys.readouterr().err
+    assert ("Traceback" in said) == (code == 70)
+    assert "some/file" in said
 
 
 def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """What does not open is held for itself, wherever it is found; the rest flows."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from hub.journal.tables import payload
 from hub.sealing import Sealing
 from hub.transition import Policy
 from postfach_mailbox import Prepared, Repeat
+from postfach_mailbox.cipher import Damaged
 from tests.unit.dispatching import DEPOSITED, Ground, Worker, capabilities
 from tests.unit.farside import TAKEOVER
 from tests.unit.notices import START, TurnedClock
 
+ACCEPTED = "ACCEPTED"
 POLICY = Policy(waits=(), repeat=Repeat.IDEMPOTENT)
 UNTOLD: dict[str, Any] = {
     "state": "HELD",
@@ -96,7 +100,7 @@ def test_a_disk_that_fails_at_one_notice_keeps_no_other_from_being_admitted(
 
     def fail(found: sa.Row[tuple[object]], *more: object) -> object:
         if found.id == broken:
-            raise StorageFailed("a segment cannot be read", where="", fix="")
+            raise Damaged("a segment cannot be read")
         return read(found, *more)  # type: ignore[arg-type]  # passed on
 
     monkeypatch.setattr(parcel, "read_content", fail)
@@ -133,3 +137,56 @@ def test_bytes_that_come_when_the_notice_is_erased_already_are_put_away(ground: 
         payloads.erase(tx, [number], ground.clock.now())
     slow.answer(Prepared(data=b"made too"))
     assert (ground.row(number).state, len(fast.process.got)) == ("DEPOSITED", 2)
+
+
+def test_while_nothing_can_be_read_no_notice_is_held(
+    ground: Ground, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StorageFailed("nothing can be read", where="vault", fix="See to its disk")
+
+    due, untold, unsealed = ground.take(1), ground.take(2, **UNTOLD), ground.take(3, state=ACCEPTED)
+    worker.stage.air.told.append(worker.line)
+    caution = Caution(journal=ground.journal, clock=ground.clock)
+    sealing = Sealing(
+        journal=ground.journal,
+        vault=ground.vault,
+        issuer=ground.issuer,
+        clock=ground.clock,
+        caution=caution,
+    )
+    for reads in ("unpack", "read_content"):
+        monkeypatch.setattr(parcel, reads, away)
+    for stage in (worker.lease, worker.stage.tend, sealing.step):
+        with pytest.raises(StorageFailed):
+            stage()
+    assert [ground.row(one).state for one in (due, unsealed)] == ["SEALED", ACCEPTED]
+    assert ground.row(untold).held_reason == "capabilities"
+
+
+@pytest.mark.parametrize(
+    ("number", "fails", "raised"),
+    [
+        (errno.EIO, ".seg", Damaged),
+        (errno.EACCES, ".seg", Damaged),
+        (errno.EIO, "", StorageFailed),
+        (errno.EMFILE, ".seg", StorageFailed),
+    ],
+)
+def test_a_segment_that_cannot_be_read_is_damaged_where_the_vault_can(
+    ground: Ground,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    fails: str,
+    raised: type[Exception],
+) -> None:
+    real = os.open
+
+    def failing(path: str, flags: int, **told: int) -> int:
+        if path.endswith(fails):
+            raise OSError(number, os.strerror(number))
+        return real(path, flags, **told)
+
+    monkeypatch.setattr(os, "open", failing)
+    with pytest.raises(raised):
+        ground.vault.open("0" * 32)

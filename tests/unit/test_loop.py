@@ -1,5 +1,6 @@
 """A single run of a worker: what it waits for, and what it says of those before it."""
 
+import errno
 import io
 import json
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from hub import app, starter, telemetry
 from hub.app import loop
 from hub.app.parts import Parts
+from hub.app.vigil import Vigil
 from hub.app.wake import Wake
 from hub.clock import Clock, system_clock
 from hub.config import Config, load
@@ -164,3 +166,23 @@ def test_a_worker_that_did_not_end_is_called_dead_once(
     once(config, clock, "w2")
     once(config, clock, "w3")
     assert said(log).count("a worker is dead") == 1
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOENT])
+def test_a_service_waits_out_what_fails_of_the_machine(
+    file: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def failing(_: loop.Loop) -> bool:
+        raise OSError(number, "some file")
+
+    monkeypatch.setattr(loop, "PAUSE", 0.0)
+    monkeypatch.setattr(loop.Loop, "round", failing)
+    wake = Wake()
+    with app.worker(load(file, {}), clock, "w1") as parts, Vigil(parts) as vigil:
+        turning = loop.Loop(parts=parts, wake=wake, announce=lambda _: None)
+        if number == errno.EIO:
+            assert not loop._turn(turning, vigil)
+        else:
+            with pytest.raises(OSError, match="some file"):
+                loop._turn(turning, vigil)
+    wake.close()
