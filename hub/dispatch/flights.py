@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hub.issuing import Facts
 from hub.journal.attempts import Lease
 from hub.model import State
-from hub.transition import PREPARE, Policy
+from hub.transition import PREPARE, RECONCILE, Policy
 from postfach_mailbox import (
     Absent,
     Deferred,
@@ -72,6 +72,15 @@ class Result:
     def crashed(self) -> bool:
         """Whether the mailbox's process died during it; no answer of a plugin is this object."""
         return self.outcome is LOST
+
+    @property
+    def only_asked(self) -> bool:
+        """Whether the mailbox answered a question about a notice that its process died of."""
+        return (
+            self.flight.suspect
+            and self.flight.lease.operation == RECONCILE
+            and not (self.crashed or self.unreadable)
+        )
 
     @property
     def ending(self) -> Ending:

@@ -223,6 +223,7 @@ class _Commit:
             in_the_air=(self.by.clock.boot_id, flight.lease.call_end) if unknown else None,
             held_reason=why if step.state is State.HELD else None,
             crashed=result.crashed,
+            only_asked=result.only_asked and not step.state.final,
         )
         if not result.crashed or flight.crashes < recovery.CRASHES:
             return ended

@@ -38,7 +38,7 @@ _STEP = (
         held_reason=sa.bindparam("why"),
         failures=notice.c.failures + sa.bindparam("failed"),
         suspect=sa.bindparam("suspected"),
-        crashes=notice.c.crashes * sa.bindparam("counts"),
+        crashes=notice.c.crashes * sa.bindparam("counts") - sa.bindparam("uncounted"),
         lease_owner=None,
         lease_end=sa.bindparam("asked_from"),
         lease_boot=sa.bindparam("in_boot"),
@@ -54,6 +54,7 @@ class Ended:
     call_ends: when its call's deadline is over, as the wall clock is set now
     in_the_air: boot, and until when in it its call may still arrive, where nobody knows
     crashed: the mailbox's process died during it; the notice is worked alone from now on
+    only_asked: the mailbox answered a question about a suspect: what it died of is still to come
     """
 
     lease: Lease
@@ -70,6 +71,7 @@ class Ended:
     in_the_air: tuple[str, float] | None = None
     held_reason: str | None = None
     crashed: bool = False
+    only_asked: bool = False
 
 
 def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
@@ -105,7 +107,7 @@ def finish(tx: Transaction, ended: Sequence[Ended]) -> None:
                 in_the_air=one.in_the_air,
             )
             | {"failed": int(not one.state.final)}
-            | _suspicion(crashed=one.crashed)
+            | _suspicion(crashed=one.crashed, only_asked=one.only_asked)
             for one in ended
         ],
     )
@@ -144,9 +146,13 @@ def step(
         late.confirm(tx, [notice_id], state, now)
 
 
-def _suspicion(*, crashed: bool) -> dict[str, object]:
-    """Return what is kept of crashes: all of it where there was one more, else nothing."""
-    return {"suspected": crashed, "counts": int(crashed)}
+def _suspicion(*, crashed: bool, only_asked: bool = False) -> dict[str, object]:
+    """Return what is kept of crashes: all of it where there was one more, else nothing.
+
+    An answer to a question takes back what was counted for asking, and no more.
+    """
+    kept = crashed or only_asked
+    return {"suspected": kept, "counts": int(kept), "uncounted": int(only_asked)}
 
 
 def _step(

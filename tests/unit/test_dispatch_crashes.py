@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hub.journal import recovery
-from postfach_mailbox import Deferred, Repeat
+from postfach_mailbox import Absent, Deferred, Repeat
 from postfach_mailbox.frames import Operation
 from tests.unit.dispatching import DEPOSITED, WHY, Ground, Worker, capabilities
 from tests.unit.notices import TurnedClock
@@ -71,6 +71,28 @@ def test_the_third_crash_of_one_that_was_alone_holds_it_with_its_doubt(
     row = ground.row()
     assert (row.state, row.held_from, row.held_reason) == ("HELD", "IN_DOUBT", "crashes")
     assert (row.suspect, row.due_at, row.lease_owner) == (True, None, None)
+    assert ground.receipts() == ["ACCEPTED"]
+
+
+def test_a_question_that_is_answered_takes_back_no_crash_of_sending(ground: Ground) -> None:
+    worker = Worker.make(ground, capabilities(Repeat.QUERYABLE))
+    crash(worker)
+    sent = 0
+    answers: list[Deferred | Absent] = [Deferred(reason=WHY), *[Absent()] * recovery.CRASHES]
+    for said in answers:
+        ground.clock.turn(3600)
+        worker.line.circuit_open = False
+        (asked,) = worker.lease()
+        assert asked.operation is Operation.RECONCILE
+        worker.answer(said)
+        assert (ground.row().crashes, ground.row().suspect) == (sent, True)
+        if isinstance(said, Absent):
+            (call,) = worker.lease()
+            assert call.operation is Operation.DEPOSIT
+            sent += 1
+            crash_now(worker)
+    row = ground.row()
+    assert (row.state, row.held_from, row.held_reason) == ("HELD", "IN_DOUBT", "crashes")
     assert ground.receipts() == ["ACCEPTED"]
 
 
