@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from hub.clock import Clock
 from hub.errors import JournalInvalid
-from hub.journal import Journal, aside, proof, soundness
+from hub.journal import Journal, aside, places, proof, soundness
 from hub.journal.soundness import Unsound
 from hub.journal.tables import notice
 from hub.telemetry import logger
@@ -44,6 +44,13 @@ class Damage:
                 one for table in soundness.SMALL for one in soundness.unsound(connection, table)
             ]
             found = [*soundness.unsound(connection, notice, only_open=True)]
+            spools = [
+                one for one in places.known(connection).values() if one.alarm == places.DAMAGED
+            ]
+        for one in spools:  # nothing is counted as fetched there until a person says so
+            logger().error(
+                "journal damaged", code="meta.value", tenant=one.tenant, procedure=one.procedure
+            )
         self._set_aside(found, small)
         for table in soundness.OF_A_NOTICE:
             with self.journal.read() as connection:

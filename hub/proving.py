@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from hub.evidence import Commit, Finding, Head, check_chain
-from hub.journal import Journal
+from hub.journal import Journal, soundness
 from hub.journal.proof import Log
+from hub.journal.tables import entry
 
 MOST = 100  # findings that are told one by one
 TAKEN = "receipt.taken"
@@ -61,6 +62,9 @@ def prove(journal: Journal, end: Head | None, told: Callable[[int], None]) -> Pr
             return made
         if strange := log.outside():
             made.find(f"{strange} entries belong to no commit")
+        for one in soundness.unsound(connection, entry):
+            columns = ", ".join(one.columns)
+            made.find(f"entry {one.row} of the journal: {columns} is not as it was written")
         _missing(log, made)
     return made
 

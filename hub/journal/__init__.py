@@ -182,8 +182,8 @@ class Journal:
     def _identify(self) -> str:
         with self.write() as tx:
             known = sa.select(meta.c.value).where(meta.c.key == "log_id")
-            if found := tx.connection.scalar(known):
-                return str(found)
+            if (found := tx.connection.scalar(known)) is not None:
+                return _identity(str(found), self.path)
             made = str(uuid.uuid4())
             tx.connection.execute(sa.insert(meta).values(key="log_id", value=made))
             return made
@@ -209,6 +209,19 @@ class Journal:
         tx.connection.execute(_ENTRIES, rows)
         value = evidence.link(previous, seq, [str(row["digest"]) for row in rows], now)
         tx.connection.execute(_LINK, {"seq": seq, "at": now, "value": value})
+
+
+def _identity(found: str, path: Path) -> str:
+    """Return the log's id as it stands. Raises JournalInvalid where it is none any more."""
+    try:
+        uuid.UUID(found)
+    except ValueError:
+        raise JournalInvalid(
+            "the id of the evidence log is damaged: every receipt would name another log",
+            where=str(path),
+            fix="Keep the database as it is, and restore the last backup",
+        ) from None
+    return found
 
 
 def _is_of_storage(error: sa.exc.DatabaseError) -> bool:

@@ -13,6 +13,7 @@ from hub.journal import Transaction
 from hub.journal.tables import meta
 
 PREFIX = "out:"
+DAMAGED = "damaged"  # an alarm: what is kept of it is not what the hub wrote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +35,24 @@ class Place:
 def known(connection: sa.Connection) -> dict[tuple[str, str], Place]:
     """Return what is known, by tenant and procedure."""
     rows = connection.execute(
-        sa.select(meta.c.value).where(meta.c.key.startswith(PREFIX, autoescape=True))
+        sa.select(meta.c.key, meta.c.value).where(meta.c.key.startswith(PREFIX, autoescape=True))
     )
-    places = (Place(**json.loads(row.value)) for row in rows)
+    places = (_read(row.key.removeprefix(PREFIX), row.value) for row in rows)
     return {(place.tenant, place.procedure): place for place in places}
+
+
+def _read(name: str, value: str) -> Place:
+    """Return a place; one that cannot be read is under an alarm, so that nothing is guessed."""
+    tenant, _, procedure = name.partition("/")
+    try:
+        place = Place(**json.loads(value))
+    except (ValueError, TypeError):
+        place = None
+    if place is None or (place.tenant, place.procedure) != (tenant, procedure):
+        return Place(
+            tenant=tenant, procedure=procedure, device=0, inode=0, marker="", alarm=DAMAGED
+        )
+    return place
 
 
 def remember(tx: Transaction, place: Place) -> None:

@@ -62,6 +62,8 @@ def _words(words: Iterable[str]) -> str:
 
 _finals = ", ".join(f"'{state}'" for state in sorted(FINAL))
 _told_finals = ", ".join(f"'{one}'" for one in Outcome if one.final)
+_body = "CAST(entry.body AS TEXT)"
+_as_in_body = f"CASE json_valid({_body}) WHEN 1 THEN {{c}} IS NOT json_extract({_body}, '$.%s') END"
 _no_notice = "NOT EXISTS (SELECT 1 FROM notice WHERE notice.id = {c})"
 # table, column -> what is wrong beside the type
 _RULES: Mapping[tuple[str, str], str] = {
@@ -85,6 +87,9 @@ _RULES: Mapping[tuple[str, str], str] = {
     ("returned", "notice_id"): _no_notice,
     ("returned_file", "returned"): "NOT EXISTS (SELECT 1 FROM returned WHERE returned.id = {c})",
     ("pause", "kind"): _words(("tenant", "mailbox")),
+    ("entry", "notice_id"): _no_notice,
+    ("entry", "kind"): _as_in_body % "kind",
+    ("entry", "at"): _as_in_body % "at",
 }
 # table, column -> what is wrong with what belongs together, where the column alone is not
 _TOGETHER: Mapping[tuple[str, str], str] = {
@@ -100,6 +105,7 @@ _TOGETHER: Mapping[tuple[str, str], str] = {
     ("notice", "key_wrapped"): "open AND key_wrapped IS NULL",
     ("attempt", "outcome"): "(ended_at IS NULL) IS NOT (outcome IS NULL)",
     ("receipt", "final"): (f"final IS NOT (notice_id IS NOT NULL AND outcome IN ({_told_finals}))"),
+    ("entry", "notice_id"): "kind IN ('notice.taken', 'attempt.ended') AND notice_id IS NULL",
     ("mailbox", "opened_at"): "circuit_open AND opened_at IS NULL",
 }
 

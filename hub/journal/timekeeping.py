@@ -8,6 +8,7 @@ are times that a procedure names: they count by the clock as it is set. Over a b
 that went back is found, by the time of the last commit.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -68,9 +69,9 @@ def follow(
     Returns by how many seconds it was set, 0.0 where that cannot be told.
     """
     noted = tx.connection.scalar(_NOTED)
-    boot, _, before = (noted or "").partition(" ")
-    here = boot == found.boot_id
-    step = found.ahead - float(before) if here else _back_since(tx.connection, found.now)
+    before = _ahead(noted or "", found.boot_id)
+    here = before is not None
+    step = _back_since(tx.connection, found.now) if before is None else found.ahead - before
     if here and abs(step) < LEAST:
         return 0.0
     value = f"{found.boot_id} {found.ahead:.3f}"
@@ -83,6 +84,16 @@ def follow(
     if abs(step) >= TOLD:
         tx.note(None, SET, found.now, seconds=round(step))
     return step
+
+
+def _ahead(noted: str, boot_id: str) -> float | None:
+    """Return how far ahead it was; None where that was in another boot, or cannot be read."""
+    boot, _, before = noted.partition(" ")
+    try:
+        ahead = float(before)
+    except ValueError:
+        return None
+    return ahead if boot == boot_id and math.isfinite(ahead) else None
 
 
 def _back_since(connection: sa.Connection, now: datetime) -> float:

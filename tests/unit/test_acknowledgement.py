@@ -238,3 +238,26 @@ def test_old_temporary_files_are_taken_off_and_young_ones_are_not(
     watcher.scan()
     assert not name.exists()
     assert (out / ".someone").exists()
+
+
+@pytest.mark.parametrize("value", ["\x01 garbage", "", "[]", "{}", '{"tenant": "other"}'])
+def test_where_the_journal_lost_which_folder_it_was_nothing_counts_until_it_is_confirmed(
+    journal: Journal,
+    spool: Spool,
+    watcher: Acknowledgements,
+    clock: TurnedClock,
+    value: str,
+) -> None:
+    for path in write_receipts(journal, spool, clock, 2):
+        path.unlink()
+    with journal.write() as tx:
+        tx.connection.execute(
+            sa.text("UPDATE meta SET value = :value WHERE key LIKE 'out:%'"), {"value": value}
+        )
+    for _ in range(3):
+        watcher.scan()
+        clock.turn(seconds=60)
+    assert fetched(journal) == 0
+    assert [one.alarm for one in alarms(journal)] == ["damaged"]
+    assert confirm(journal, spool, clock) == 2
+    assert alarms(journal) == []

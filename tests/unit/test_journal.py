@@ -269,3 +269,16 @@ def test_the_indexes_on_open_states_are_used(journal: Journal) -> None:
             "AND due_at <= '2026' ORDER BY due_at LIMIT 50"
         ).all()
     assert any("notice_due" in str(line) for line in plan), plan
+
+
+@pytest.mark.parametrize("value", ["", "\x01 garbage", "12345"])
+def test_a_journal_whose_id_is_damaged_is_not_opened(
+    tmp_path: Path, clock: TurnedClock, value: str
+) -> None:
+    journal = notices.journal(tmp_path, clock)
+    with journal.write() as tx:
+        of = sa.text("UPDATE meta SET value = :value WHERE key = 'log_id'")
+        tx.connection.execute(of, {"value": value})
+    journal.close()
+    with pytest.raises(JournalInvalid, match="id of the evidence log is damaged"):
+        open_journal(tmp_path / "hub.db", clock)

@@ -12,6 +12,7 @@ from hub.errors import JournalInvalid
 from hub.journal import aside, circuits, pauses, recovery, soundness
 from hub.journal.tables import notice
 from hub.model import State
+from hub.proving import prove
 from postfach_mailbox import Repeat
 from tests.unit.dispatching import DEPOSITED, Ground, Worker, capabilities
 from tests.unit.notices import TurnedClock
@@ -198,3 +199,19 @@ def test_every_column_has_its_rule(ground: Ground) -> None:
         for table in soundness.ALL:
             assert list(soundness.unsound(connection, table)) == []
     assert notice in soundness.ALL
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("kind", "'notice.freed'"), ("at", "'2020-01-01T00:00:00.000000Z'"), ("notice_id", "999")],
+)
+def test_an_entry_whose_columns_say_otherwise_than_its_bytes_is_found(
+    ground: Ground, column: str, value: str
+) -> None:
+    ground.take()
+    with ground.journal.write() as tx:
+        tx.note(1, "notice.taken", ground.clock.now(), message_id="urn:1")
+    assert prove(ground.journal, None, lambda _: None).findings == []
+    change(ground, f"UPDATE entry SET {column} = {value}")  # noqa: S608  # ours
+    said = prove(ground.journal, None, lambda _: None).findings
+    assert said == [f"entry 1 of the journal: {column} is not as it was written"]

@@ -115,6 +115,23 @@ def test_a_clock_that_went_back_over_a_boot_is_found_by_the_last_commit(ground: 
     assert told(ground) == 1
 
 
+@pytest.mark.parametrize("noted", ["boot-1", "boot-1 soon", "boot-1 nan", "boot-1 inf", ""])
+def test_what_was_noted_of_the_clock_and_is_damaged_is_noted_anew(
+    ground: Ground, noted: str
+) -> None:
+    number = ground.take()
+    make(ground)
+    deadline = ground.row(number).deadline
+    with ground.journal.write() as tx:
+        of = sa.text("UPDATE meta SET value = :noted WHERE key = 'clock'")
+        tx.connection.execute(of, {"noted": noted})
+    worker = make(ground, "w2")
+    assert (ground.row(number).deadline, told(ground)) == (deadline, 0)
+    ground.clock.time += 30 * DAY
+    worker.stage.tend()
+    assert told(ground) == 1
+
+
 def test_a_clock_that_runs_on_is_no_clock_that_was_set(ground: Ground) -> None:
     ground.take()
     worker = make(ground)
