@@ -9,7 +9,7 @@ from tests.flow.inventory import unbalanced
 from tests.flow.papers import drop
 from tests.flow.world import World
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 Program = tuple[str, ...]
 
 
