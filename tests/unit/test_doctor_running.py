@@ -65,6 +65,7 @@ def test_what_a_hub_says_stands_still_is_found(
     now = clock.elapsed()
     many = {f"dispatch m{n:03d}": now - 400 for n in range(100)}
     lock.say(Heartbeat(at=now, still=many))  # longer than what fits
+    assert "dispatch m000: since 400 s" in bad(running.look_at_workers(settings, clock))
     lock.say(Heartbeat(at=now, still={"dispatch citizens": now - 400}))
     assert bad(running.look_at_workers(settings, clock)) == ["dispatch citizens: since 400 s"]
 

@@ -1,7 +1,9 @@
 """The guard: a loop that hangs ends its process; one that was stopped has its time again."""
 
+import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -47,6 +49,21 @@ def test_a_loop_that_hangs_is_silent_since_it_turned_last() -> None:
 
 def test_a_process_that_was_stopped_has_its_time_again() -> None:
     assert watched(True, False, False, passing=3600.0) == [0.0, 2.0, 4.0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_log_that_nobody_reads_keeps_no_hanging_process_alive() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    ended = subprocess.run([sys.executable, "-c", HANGS], stderr=writing, check=False, cwd=ROOT)
+    assert ended.returncode == TryLater.exit_code
+    os.close(reading)
+    os.close(writing)
 
 
 @pytest.mark.slow

@@ -30,6 +30,17 @@ def test_one_who_does_not_listen_stops_no_work(tmp_path: Path) -> None:
     notifier.close()
 
 
+@pytest.mark.timeout(30)
+def test_one_who_does_not_read_stops_no_work(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        notifier = Notifier(str(tmp_path / "notify"))
+        for _ in range(2000):  # more than a socket keeps
+            notifier.turned()
+        notifier.close()
+        assert systemd.recv(100) == b"WATCHDOG=1"
+
+
 def test_nobody_is_told_who_did_not_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))

@@ -54,3 +54,10 @@ def test_trying_ends_with_the_notice_s_own_end_if_that_is_earlier() -> None:
     assert retry.deadline(NOW, week, None) == NOW + week
     assert retry.deadline(NOW, week, tomorrow) == tomorrow
     assert retry.deadline(NOW, week, NOW + timedelta(days=30)) == NOW + week
+
+
+def test_a_clock_set_back_makes_no_wait_longer_than_the_longest() -> None:
+    latest, wish = NOW + timedelta(minutes=5), NOW + timedelta(days=30)
+    assert retry.moved_due(wish, -timedelta(hours=1), latest, None) == latest
+    assert retry.moved_due(wish, timedelta(hours=1), latest, None) == wish
+    assert retry.moved_due(wish, -timedelta(hours=1), latest, wish) == wish

@@ -107,8 +107,9 @@ def test_a_step_while_no_hub_ran_is_found_at_the_next_start(ground: Ground) -> N
 
 
 def test_a_clock_that_went_back_over_a_boot_is_found_by_the_last_commit(ground: Ground) -> None:
-    number = ground.take()
-    make(ground).work(NOT_NOW)
+    number, worker = ground.take(), make(ground)
+    ground.clock.turn(3 * 86400)  # in which no commit tells the time
+    worker.work(NOT_NOW)
     ground.clock.boot_id, ground.clock.time = "boot-2", START - 365 * DAY
     worker = make(ground, "w2")
     assert ground.row(number).due_at <= ground.clock.now() + max(worker.line.waits)
@@ -140,6 +141,7 @@ def test_a_clock_that_runs_on_is_no_clock_that_was_set(ground: Ground) -> None:
     ground.clock.turn(3 * 86400)
     ground.clock.time += timedelta(seconds=0.5)  # as NTP slews
     worker.stage.tend()
+    make(ground, "w2")
     assert (ground.row().deadline, told(ground)) == (before.deadline, 0)
 
 
