@@ -71,6 +71,11 @@ _RULES: Mapping[tuple[str, str], str] = {
     ("notice", "held_from"): _words(set(State) - FINAL - {State.HELD}),
     ("notice", "kind"): _words((Kind.NOTICE, Kind.STATUS)),
     ("notice", "status"): _words(Status),
+    # receipts say it, and nothing else vouches for it
+    ("notice", "scheme"): (
+        "length({c}) NOT BETWEEN 1 AND 64 OR {c} NOT GLOB '[A-Za-z0-9]*'"
+        " OR {c} GLOB '*[^A-Za-z0-9._-]*'"
+    ),
     ("notice", "settled_as"): _words(("deposited", "failed")),
     ("notice", "follows"): "NOT EXISTS (SELECT 1 FROM notice AS o WHERE o.id = {c})",
     ("payload", "notice_id"): _no_notice,

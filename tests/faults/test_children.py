@@ -49,7 +49,8 @@ def test_children_that_are_ended_at_any_time_deposit_each_notice_once(
             world.put(*made[turn::signals])
             with suppress(TimeoutExpired):
                 hub.process.wait(dice.uniform(0.0, 1.0))
-            until(lambda: bool(hub.children()), "a mailbox's process", 60)
+            # From the fifth death in a row on a minute passes before the next start.
+            until(lambda: bool(hub.children()), "a mailbox's process", 150)
             with suppress(ProcessLookupError, IndexError):  # it has ended by itself just now
                 one = dice.choice(children(hub.process.pid))
                 os.kill(one, dice.choice((signal.SIGTERM, signal.SIGKILL)))
