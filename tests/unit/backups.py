@@ -6,13 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hub import backup, restoring, starter
+from hub import backup, parcel, restoring, starter
 from hub.backup import Made
 from hub.clock import system_clock
 from hub.config import Config, load
 from hub.durable import Disk
 from hub.journal import Journal, open_journal, taking
-from hub.journal.taking import NewPayload
 from hub.placing import Told
 from hub.restoring import Order, Report
 from hub.vault import Vault, load_master_key, new_key
@@ -62,15 +61,7 @@ def kept_in(tmp_path: Path) -> Iterator[Kept]:
     with vault.segment() as segment:
         extent = segment.add(key, b"c", [b"document"], 100)
         segment.sync()
-        lies = NewPayload(
-            item="document",
-            n=0,
-            size=extent.size,
-            sha256=extent.sha256,
-            segment=extent.segment,
-            offset=extent.offset,
-            length=extent.length,
-        )
+        lies = parcel.extent_row(parcel.DOCUMENT, 0, extent)
         wrapped = replace(row, key_wrapped=vault.wrap(key, owner))
         with journal.write() as tx:
             taking.insert(tx, [(wrapped, [lies])])

@@ -11,6 +11,7 @@ from hub.mailboxes import Installed
 from tests import foreign
 from tests.foreign.box import ODD, Box, Make
 from tests.unit import notices
+from tests.unit.backups import Kept, kept_in
 from tests.unit.notices import TurnedClock
 
 
@@ -55,3 +56,10 @@ def journal(tmp_path: Path, clock: TurnedClock) -> Iterator[Journal]:
     made = notices.journal(tmp_path, clock)
     yield made
     made.close()
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    """Give a hub's journal and vault that hold something to be backed up."""
+    with kept_in(tmp_path) as made:
+        yield made

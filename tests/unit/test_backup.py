@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,15 +16,9 @@ from hub.errors import (
 )
 from hub.journal import copying, open_journal
 from hub.journal.tables import payload
-from tests.unit.backups import CLOCK, Kept, kept_in
+from tests.unit.backups import CLOCK, Kept
 
 Damage = Callable[[Kept], object]
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Kept]:
-    with kept_in(tmp_path) as made:
-        yield made
 
 
 def test_a_backup_is_whole_and_for_our_eyes_only(kept: Kept) -> None:

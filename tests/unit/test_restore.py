@@ -4,10 +4,9 @@ import hashlib
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,15 +24,9 @@ from hub.errors import (
 from hub.evidence import Head
 from hub.restoring import Order
 from hub.spool import WorkerLock
-from tests.unit.backups import Kept, kept_in
+from tests.unit.backups import Kept
 
 Damage = Callable[[Kept], object]
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Kept]:
-    with kept_in(tmp_path) as made:
-        yield made
 
 
 def test_what_was_restored_is_what_was_backed_up(kept: Kept) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from hub import retention
+from hub import parcel, retention
 from hub.caution import Caution
 from hub.config import Retention
 from hub.durable import Disk
-from hub.journal import Journal, returning, steps, taking
+from hub.journal import Journal, returning, steps
 from hub.journal.returning import NewFile, NewItem
 from hub.model import State
 from hub.segment import Extent
@@ -42,15 +42,7 @@ def extent(vault: Vault) -> Extent:
 def test_no_file_is_removed_before_the_commit_that_forgets_its_keys(
     journal: Journal, vault: Vault, extent: Extent, clock: TurnedClock
 ) -> None:
-    document = taking.NewPayload(
-        item="document",
-        n=0,
-        size=extent.size,
-        sha256=extent.sha256,
-        segment=extent.segment,
-        offset=extent.offset,
-        length=extent.length,
-    )
+    document = parcel.extent_row(parcel.DOCUMENT, 0, extent)
     number = add_notice(journal, clock, 1, payloads=(document,))
     with journal.write() as tx:
         steps.step(tx, number, State.DEPOSITED, None, clock.now())
