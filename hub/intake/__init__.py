@@ -9,7 +9,8 @@ Between layers and seal a drop waits for the checks of its tenant, where there a
 What a scan saw of a procedure is worked wholly before names of the next, in batches; a batch is
 what lies there, never waited for, of each tenant and procedure in turn. One drop's failure never
 fails its batch. If the barrier or the commit fails, the batch is thrown away in memory and worked
-singly from its claims.
+singly from its claims. These, and the claims of a dead hub, are worked before what lies in `in/` of
+their procedure: it came later, and a later state of an application forbids an earlier one.
 
 Where too little room is left (`hub.room`) nothing more is claimed or copied: drops stay in `in/`,
 or claims, until there is room again.
@@ -62,9 +63,9 @@ __all__ = [
 ]
 
 BATCH = 50
-# Where drops come from, each in its turn: `in/`, the claims of dead hubs, what is worked by itself,
-# what waited for a place before its checks.
-SOURCES = ("in", "recovered", "singles", "parked")
+# Where drops come from, each in its turn: `in/`, claims of dead hubs and of batches that failed,
+# what is worked by itself, what waited for a place before its checks.
+SOURCES = ("in", "earlier", "singles", "parked")
 
 
 @dataclass(slots=True, kw_only=True)  # the queue of one worker
@@ -77,7 +78,7 @@ class Intake:
     held: Holding
     room: Room
     stuck: StuckFiles
-    recovered: Turns[Tried] = field(default_factory=Turns)
+    earlier: Turns[Tried] = field(default_factory=Turns)
     singles: Turns[Tried] = field(default_factory=Turns)
     failed: bool = False  # whether a fault of ours, or the room, kept a drop from being taken
     _source: int = 0
@@ -86,7 +87,7 @@ class Intake:
     @property
     def busy(self) -> bool:
         """Whether something is to be worked now."""
-        claimed = self.singles or self.recovered or self.parked.ready
+        claimed = self.singles or self.earlier or self.parked.ready
         roomy = self.room.short is None
         return bool(self.taker.checks.landed or (roomy and (claimed or self.lying.names)))
 
@@ -117,7 +118,7 @@ class Intake:
             if claim.id in kinds:
                 self._settle([work], reject=kinds[claim.id] == taking.REFUSED)
             else:
-                self.recovered.add(spool, [(work, claim.tries + 1)])
+                self.earlier.add(spool, [(work, claim.tries + 1)])
 
     def step(self) -> Done | None:
         """Work the next batch or single drop; None where nothing was committed."""
@@ -129,7 +130,7 @@ class Intake:
         for _ in SOURCES:
             self._source = (self._source + 1) % len(SOURCES)
             if SOURCES[self._source] == "in":
-                for spool, name in self.lying.draw(BATCH):
+                for spool, name in self.lying.draw(BATCH, behind=self.earlier):
                     self._claim(spool, name, batch, refusals)
             else:
                 for tried in self._claimed(SOURCES[self._source]):
@@ -142,14 +143,14 @@ class Intake:
         """Return the next claims to be worked together; of most sources one."""
         if source == "parked":
             return self.parked.leave(BATCH)
-        claims = self.recovered if source == "recovered" else self.singles
+        claims = self.earlier if source == "earlier" else self.singles
         return [claims.pop()] if claims else []
 
     def _has_room(self) -> bool:
         """Whether more may be begun; if not, what lies in `in/` stays there."""
         if self.room.look():
             return True
-        claimed = bool(self.recovered or self.singles)
+        claimed = bool(self.earlier or self.singles)
         self.failed = self.failed or claimed or self.lying.leave()
         return False
 
@@ -211,7 +212,7 @@ class Intake:
             logger().error("batch failed", count=len(batch), exc_info=error)
             if len(batch) > 1:
                 for work in batch:
-                    self.singles.add(work.spool, [(work, work.claim.tries)])
+                    self.earlier.add(work.spool, [(work, work.claim.tries)])
             else:
                 self.failed = True
                 self.held.wait(batch)

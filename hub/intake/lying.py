@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from hub.errors import HubError
+from hub.intake.holding import Tried
 from hub.intake.settling import Settling
 from hub.intake.turns import Turns
 from hub.journal import Journal, pauses
@@ -42,12 +43,14 @@ class Lying:
                 continue
             self.names.add(spool, ((spool, name) for name in still))
 
-    def draw(self, at_most: int) -> Iterator[tuple[Spool, bytes]]:
-        """Give the next names, of each tenant and procedure in turn."""
-        for _ in range(at_most):
-            if not self.names:
-                return
-            yield self.names.pop()
+    def draw(self, at_most: int, *, behind: Turns[Tried]) -> Iterator[tuple[Spool, bytes]]:
+        """Give the next names, of each tenant and procedure in turn.
+
+        behind: drops that go before what lies in `in/` of their procedure
+        """
+        with suppress(LookupError):
+            for _ in range(at_most):
+                yield self.names.pop(behind=behind)
 
     def leave(self) -> bool:
         """Forget all names, to be seen again later; whether anything lies there."""

@@ -1,9 +1,9 @@
 """Queues that are served in turn: a flood in one of them makes no other wait."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from hub.spool import Spool
 
@@ -26,14 +26,22 @@ class Turns(Generic[T]):
             procedures = self._tenants.setdefault(spool.tenant, {})
             procedures.setdefault(spool.procedure, deque()).extend(items)
 
-    def pop(self) -> T:
-        """Take out the first of the procedure whose turn it is. Raises LookupError: none waits."""
-        if not self._tenants:
-            raise LookupError("nothing waits")
+    def pop(self, *, behind: "Turns[Any] | None" = None) -> T:
+        """Take out the first of the procedure whose turn it is.
+
+        behind: queues whose procedures have no turn here while anything waits there
+        Raises LookupError: none waits, or none has its turn.
+        """
         # A dict keeps the order of insertion: whoever was served goes behind the others.
-        tenant = next(iter(self._tenants))
+        for tenant, procedures in self._tenants.items():
+            ahead = behind.waiting(tenant) if behind else ()
+            for procedure in procedures:
+                if procedure not in ahead:
+                    return self._take(tenant, procedure)
+        raise LookupError("nothing waits that has its turn")
+
+    def _take(self, tenant: str, procedure: str) -> T:
         procedures = self._tenants.pop(tenant)
-        procedure = next(iter(procedures))
         queue = procedures.pop(procedure)
         item = queue.popleft()
         if queue:
@@ -44,7 +52,11 @@ class Turns(Generic[T]):
 
     def holds(self, spool: Spool) -> bool:
         """Whether anything of a procedure waits."""
-        return spool.procedure in self._tenants.get(spool.tenant, {})
+        return spool.procedure in self.waiting(spool.tenant)
+
+    def waiting(self, tenant: str) -> Collection[str]:
+        """Return the procedures of a tenant of which anything waits."""
+        return self._tenants.get(tenant, {}).keys()
 
     def forget(self, tenant: str | None = None) -> None:
         """Forget what waits: of a tenant, or all."""

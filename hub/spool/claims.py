@@ -2,7 +2,8 @@
 
 <id>.<tries>.<stem>.xml     a claimed envelope; `b` behind the tries: it had a bad name
 <id>.<n>                    the n-th document that it references
-id     = 12 hex digits of the time, ms since 1970, and 10 random ones; never used again
+id     = hex digits of the time, 12 of the ms since 1970, 3 of the us, and 7 random ones; never used
+         again; of one hub, in the order in which it claimed
 tries  = how often the drop was in work alone when the hub died
 stem   = the envelope's name without `.xml`, under which receipts are written
 """
@@ -19,7 +20,7 @@ from hub.clock import Clock
 # The longest good name and its claim stay below the 255 bytes of a file name.
 GOOD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 ID = r"[0-9a-f]{22}"
-TIME = 12  # digits of an id that are its time
+TIME = 12  # digits of an id that are its time, in ms
 _ENVELOPE = re.compile(rf"({ID})\.([0-9]{{1,6}})(b?)\.({GOOD_NAME.pattern})\.xml")
 DOCUMENT = re.compile(rf"({ID})\.([0-9]{{1,6}})")
 
@@ -43,9 +44,10 @@ class Claim:
     @classmethod
     def new(cls, name: bytes, clock: Clock) -> Self:
         """Return a claim for a name in `in/`; makes no file."""
-        stem = good_stem(name)
+        stem, now = good_stem(name), clock.now()
+        ms, us = int(now.timestamp()) * 1000 + now.microsecond // 1000, now.microsecond % 1000
         return cls(
-            id=f"{int(clock.now().timestamp() * 1000):012x}{secrets.token_hex(5)}",
+            id=f"{ms:012x}{us:03x}{secrets.randbits(28):07x}",
             tries=0,
             stem=stem or stand_in(name),
             bad_name=stem is None,

@@ -9,8 +9,11 @@ import pytest
 from hub import app, starter
 from hub.app.parts import Parts
 from hub.config import load
+from hub.errors import StorageFailed
+from hub.intake import BATCH, Committer
 from hub.room import Left, Room
 from hub.spool import Claim
+from hub.spool.claims import TIME
 from tests.faults.floods import OTHER, flood, heavy
 from tests.flow.papers import Drop, drop
 from tests.unit.spools import TurnedClock
@@ -84,6 +87,53 @@ def test_what_is_worked_by_itself_goes_beside_a_flood(parts: Parts) -> None:
     while "wismar/meldeamt" not in taken(parts):
         parts.intake.step()
     assert len(taken(parts)) <= 100
+
+
+def stems(parts: Parts) -> list[str]:
+    with parts.journal.read() as connection:
+        return list(connection.exec_driver_sql('SELECT stem FROM "drop" ORDER BY rowid').scalars())
+
+
+def test_what_a_dead_hub_had_claimed_goes_before_what_lies_there_of_its_procedure(
+    parts: Parts,
+) -> None:
+    spool = parts.spools["rostock", "bauamt"]
+    put(parts, "rostock", "bauamt", *(drop(stem=f"early{n}") for n in range(5)))
+    claims = [spool.claim(name) for name in spool.scan()]
+    parts.intake.recover(spool, [claim for claim in claims if isinstance(claim, Claim)])
+    put(parts, "rostock", "bauamt", drop(stem="late"))
+    put(parts, "rostock", "kfz", drop(stem="neighbour"))
+    work_off(parts)
+    own = [stem for stem in stems(parts) if stem != "neighbour"]
+    assert own == [*(f"early{n}" for n in range(5)), "late"]
+    assert stems(parts).index("neighbour") <= 1  # it waits for none of another procedure
+
+
+def test_the_drops_of_a_batch_that_failed_go_before_what_lies_there(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        monkeypatch.undo()
+        raise StorageFailed("the disk said no", where="vault", fix="Look at the disk")
+
+    put(parts, "rostock", "bauamt", *flood(BATCH + 10))
+    names = parts.spools["rostock", "bauamt"].scan()
+    wanted = [name.decode().removesuffix(".xml") for name in names]
+    monkeypatch.setattr(Committer, "commit", fail)
+    work_off(parts)
+    assert stems(parts) == wanted
+
+
+def test_claims_of_one_moment_are_recovered_in_the_order_in_which_they_were_made(
+    parts: Parts,
+) -> None:
+    clock = TurnedClock()
+    claims = []
+    for number in range(20):
+        clock.turn(seconds=1e-6)
+        claims.append(Claim.new(f"n{number:02}.xml".encode(), clock))
+    assert [claim.id for claim in claims] == sorted(claim.id for claim in claims)
+    assert len({claim.id[:TIME] for claim in claims}) == 1
 
 
 class Tight(Room):
