@@ -165,7 +165,7 @@ def test_a_notice_in_bad_weather_is_deposited_once_when_it_has_passed(
 
 @pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
-    ("notices", "turns"), [(30, 2), pytest.param(300, 8, marks=long)], ids=["some", "all"]
+    ("notices", "turns"), [(30, 2), pytest.param(300, 20, marks=long)], ids=["some", "all"]
 )
 def test_whatever_the_network_does_nothing_is_lost_or_doubled(
     place: Place, notices: int, turns: int, record_property: Record
