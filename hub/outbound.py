@@ -80,11 +80,10 @@ class Outbound:
 
     def _is_whole(self, file: Handout) -> bool:
         """Whether a receipt may be handed out: new, or what was sealed; else it is reported."""
-        if file.receipt_id is None:
-            return True
         number: object = file.nn  # what is damaged may be of any type
         named = isinstance(number, int) and number > 0 and file.suffix in SUFFIXES
-        if named and GOOD_NAME.fullmatch(file.stem) and self._is_sealed(file):
+        named = named and GOOD_NAME.fullmatch(file.stem) is not None
+        if named and (file.receipt_id is None or self._is_sealed(file)):
             return True
         logger().error(
             "receipt damaged - it is not written",

@@ -154,14 +154,12 @@ def _list_cases(
             for case in cases(connection, config.mailboxes)
             if state in (None, case.row.state)
             and tenant in (None, case.row.tenant)
-            and (before is None or case.row.accepted_at <= before)
+            and _is_of(case.row.accepted_at, before)
         ]
         returned = [
             item
             for item in items(connection)
-            if state is None
-            and tenant in (None, item.tenant)
-            and (before is None or item.since <= before)
+            if state is None and tenant in (None, item.tenant) and _is_of(item.since, before)
         ]
     if in_json:
         show(
@@ -174,6 +172,11 @@ def _list_cases(
         )
         return
     _print_cases(found, returned)
+
+
+def _is_of(at: datetime | None, before: datetime | None) -> bool:
+    """Whether something is of a time or earlier; also where its own time is damaged."""
+    return before is None or at is None or at <= before
 
 
 def _print_cases(found: "list[Case]", returned: "list[ItemCase]") -> None:

@@ -205,5 +205,5 @@ def _receipts(config: Config, journal: Journal, clock: Clock) -> Iterator[Findin
         )
 
 
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "an unknown time"  # a damaged one

@@ -11,7 +11,17 @@ import sqlalchemy as sa
 
 from hub.journal import Transaction
 from hub.journal.soundness import Unsound
-from hub.journal.tables import Row, attempt, mailbox, notice, observer, pause, receipt, worker
+from hub.journal.tables import (
+    Row,
+    attempt,
+    mailbox,
+    notice,
+    observer,
+    pause,
+    receipt,
+    return_channel,
+    worker,
+)
 from hub.model import FINAL, State
 from hub.receipt import Outcome
 from hub.transition import SENT
@@ -109,7 +119,7 @@ def mend(tx: Transaction, found: Unsound, now: datetime) -> None:
     """Make a row of a small table again, by its number: what it told is learnt anew.
 
     A mailbox is looked at before anything is sent to it; a pause stands, as of now; an observer is
-    told from the beginning; a worker counts as ended.
+    told from the beginning; a worker counts as ended; of what came back all is asked for again.
     """
     rowid = sa.text(f"{found.table}.rowid = :of").bindparams(of=found.row)
     if found.table == mailbox.name:
@@ -119,10 +129,15 @@ def mend(tx: Transaction, found: Unsound, now: datetime) -> None:
         change = sa.update(pause).values(since=now)
     elif found.table == observer.name:
         change = sa.update(observer).values(cursor=0, worker=None)
+    elif found.table == return_channel.name:
+        change = sa.update(return_channel).values(
+            cursor=None, collected_at=None, failed_at=None, failures=0
+        )
     else:
         change = sa.update(worker).values(ended_at=now, started_at=now, boot_id="", pid=0)
-    if found.columns and set(found.columns) & {"name", "kind", "id"}:  # of nothing that is known
-        tables = {one.name: one for one in (mailbox, pause, observer, worker)}
+    keys = {"name", "kind", "id", *(("mailbox",) if found.table == return_channel.name else ())}
+    if found.columns and set(found.columns) & keys:  # of nothing that is known
+        tables = {one.name: one for one in (mailbox, pause, observer, worker, return_channel)}
         tx.connection.execute(sa.delete(tables[found.table]).where(rowid))
         return
     tx.connection.execute(change.where(rowid))

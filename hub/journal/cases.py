@@ -13,7 +13,7 @@ The state of an application in doubt is none either: its deadline ends it, or a 
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -53,6 +53,7 @@ POST = {
         "name a relay in hub.toml, start the hub again, then: hub release MESSAGE_ID",
     ),
 }
+OLD = datetime.min.replace(tzinfo=UTC)
 BY_MAILBOX = (HELD_BY_MAILBOX, HELD_BY_CAPABILITIES)
 _open = sa.text("open = 1")  # literally, or SQLite does not use the partial indexes
 _no_status = notice.c.kind != Kind.STATUS.value
@@ -61,11 +62,14 @@ _unsettled = sa.text("state = 'UNRESOLVED' AND settled_at IS NULL")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A notice that waits for a person: of which kind, since when, why, and what to do."""
+    """A notice that waits for a person: of which kind, since when, why, and what to do.
+
+    since: None where the time in its row is damaged
+    """
 
     row: Row
     kind: str
-    since: datetime
+    since: datetime | None
     why: str
     fix: str
 
@@ -82,7 +86,7 @@ def cases(connection: sa.Connection, configured: Collection[str]) -> list[Case]:
         *_unresolved(connection),
         *_late(connection),
     ]
-    return sorted(found, key=lambda case: (case.since, case.row.id))
+    return sorted(found, key=lambda case: (case.since or OLD, case.row.id))
 
 
 TROUBLES = {
@@ -103,12 +107,13 @@ class ItemCase:
     """Something that came back, and that no procedure gets before a person has seen to it.
 
     number: by which `hub close` names it; tenant, message_id: of its notice, where it has one
+    since: None where the time in its row is damaged
     """
 
     number: int
     kind: str
     mailbox: str
-    since: datetime
+    since: datetime | None
     why: str
     fix: str
     tenant: str | None

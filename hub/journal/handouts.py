@@ -10,8 +10,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.journal import Transaction, numbering, returned_files
-from hub.journal.tables import drop, handout, receipt
+from hub.journal import Transaction, numbering
+from hub.journal.tables import Row, drop, handout, receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,12 @@ class Handout:
     @property
     def name(self) -> str:
         """The file name in `out/`."""
-        return f"{self.stem}.{self.nn:02d}.{self.suffix}.xml"
+        return name(self)
+
+
+def name(file: Row | Handout) -> str:
+    """Return a file's name in `out/`; of a damaged one, what it would be."""
+    return f"{file.stem}.{str(file.nn).zfill(2)}.{file.suffix}.xml"
 
 
 def issue(tx: Transaction, issues: Sequence[Issue]) -> list[Handout]:
@@ -261,7 +266,7 @@ def untaken(
     )
     for row in rows:
         if row.written_at and isinstance(row.nn, int):  # not what is damaged
-            yield f"{row.stem}.{row.nn:02d}.{row.suffix}.xml", row.id, row.written_at
+            yield name(row), row.id, row.written_at
 
 
 def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
@@ -284,10 +289,5 @@ def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
 
 def next_number(connection: sa.Connection, tenant: str, procedure: str, stem: str) -> int:
     """Return the number of the next file of a stem, over receipts and replies."""
-    last = connection.scalar(
-        sa.select(sa.func.max(handout.c.nn)).where(
-            handout.c.tenant == tenant, handout.c.procedure == procedure, handout.c.stem == stem
-        )
-    )
-    replies = returned_files.numbers(connection, tenant, procedure, [stem])
-    return 1 + max(last or 0, replies.get(stem, 0), numbering.first(connection))
+    place = tenant, procedure, stem
+    return 1 + numbering.last(connection, [place])[place]

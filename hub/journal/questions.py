@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hub import transition
 from hub.errors import DataInvalid
-from hub.journal import applications, circuits, database, pauses, posting
+from hub.journal import applications, circuits, database, handouts, pauses, posting
 from hub.journal.attempts import history
 from hub.journal.tables import Row, chain, handout, late, mailbox, notice, receipt
 from hub.model import Kind, State
@@ -95,7 +95,7 @@ def _receipts(connection: sa.Connection, notice_id: int) -> list[dict[str, Any]]
         {
             "receipt_id": row.receipt_id,
             "outcome": row.outcome,
-            "file": f"{row.tenant}/{row.procedure}/out/{row.stem}.{row.nn:02d}.{row.suffix}.xml",
+            "file": f"{row.tenant}/{row.procedure}/out/{handouts.name(row)}",
             "written_at": row.written_at,
             "confirmed_at": row.confirmed_at,
         }
@@ -130,8 +130,8 @@ def _next(connection: sa.Connection, row: Row, *, stopped: bool) -> str:
     return f"{'asked again' if called == RECONCILE else 'next attempt'} at {_moment(row.due_at)}"
 
 
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "an unknown time"  # a damaged one
 
 
 def listed(
@@ -197,7 +197,7 @@ class Held:
     mailbox: str
     reason: str
     count: int
-    since: datetime
+    since: datetime | None
 
 
 def held(connection: sa.Connection) -> list[Held]:

@@ -18,6 +18,7 @@ _NUMBERS = (
         returned_file.c.tenant == sa.bindparam("tenant"),
         returned_file.c.procedure == sa.bindparam("procedure"),
         returned_file.c.stem.in_(sa.bindparam("stems", expanding=True)),
+        sa.func.typeof(returned_file.c.nn) == "integer",  # a damaged one counts for nothing
     )
     .group_by(returned_file.c.stem)
 )
@@ -34,15 +35,22 @@ def numbers(
 
 def name(row: Row) -> str:
     """Return a file's name in `out/`."""
-    return f"{row.stem}.{row.nn:02d}.{row.suffix}"
+    return f"{row.stem}.{str(row.nn).zfill(2)}.{row.suffix}"  # also of a damaged one
 
 
-def unwritten(connection: sa.Connection, limit: int = 20) -> list[list[Row]]:
-    """Return the files of replies that are not marked as written: whole replies, oldest first."""
+def unwritten(connection: sa.Connection, after: int, limit: int) -> list[list[Row]]:
+    """Return the files of replies that are not marked as written: whole replies, oldest first.
+
+    after: the number of the last reply that is passed over
+    """
     wanted = (
         sa.select(returned_file.c.returned)
         .join(returned, returned.c.id == returned_file.c.returned)
-        .where(sa.text("written_at IS NULL AND tenant IS NOT NULL"), _kept)
+        .where(
+            sa.text("written_at IS NULL AND tenant IS NOT NULL"),
+            _kept,
+            returned_file.c.returned > after,
+        )
         .distinct()
         .order_by(returned_file.c.returned)
         .limit(limit)
@@ -80,7 +88,7 @@ def untaken(
         )
     )
     for row in rows:
-        if row.written_at:
+        if row.written_at and isinstance(row.nn, int):  # not what is damaged
             yield name(row), row.id, row.written_at
 
 
@@ -97,8 +105,9 @@ def confirmed(tx: Transaction, ids: Sequence[int], now: datetime) -> None:
             sa.select(returned.c.notice_id, returned.c.message_id).where(
                 returned.c.id == row.returned
             )
-        ).one()
-        tx.note(found.notice_id, "reply.taken", now, message_id=found.message_id, file=row.n)
+        ).one_or_none()
+        if found:  # else the row is damaged, and says of no reply that it is its file
+            tx.note(found.notice_id, "reply.taken", now, message_id=found.message_id, file=row.n)
 
 
 def again(tx: Transaction, notice_id: int) -> tuple[list[Row], int]:

@@ -7,7 +7,7 @@ where they are used: `hub.parcel.vouch`. Generated from `hub.journal.tables`.
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from hub.journal.tables import (
     pause,
     payload,
     receipt,
+    return_channel,
     returned,
     returned_file,
     worker,
@@ -33,9 +34,16 @@ from hub.model import FINAL, Kind, State, Status
 from hub.receipt import Outcome
 from hub.transition import PREPARE, RECONCILE, SENT
 
-OF_A_NOTICE = (payload, attempt, late, receipt)  # damage to one of its rows is damage to the notice
-OTHERS = (handout, drop, returned, returned_file)
-SMALL = (mailbox, pause, observer, worker)  # a few rows, which the hub can make again
+# damage to one of its rows is damage to the notice
+OF_A_NOTICE = (payload, attempt, late, receipt, drop)
+OTHERS = (handout, returned, returned_file)
+SMALL = (
+    mailbox,
+    pause,
+    observer,
+    worker,
+    return_channel,
+)  # a few rows, which the hub can make again
 ALL = (notice, *OF_A_NOTICE, *OTHERS, *SMALL)
 
 _NEVER = re.compile("[\x00-\x08]")  # in no text that came by XML, JSON or hub.toml
@@ -64,6 +72,7 @@ _finals = ", ".join(f"'{state}'" for state in sorted(FINAL))
 _told_finals = ", ".join(f"'{one}'" for one in Outcome if one.final)
 _body = "CAST(entry.body AS TEXT)"
 _as_in_body = f"CASE json_valid({_body}) WHEN 1 THEN {{c}} IS NOT json_extract({_body}, '$.%s') END"
+_no_name = "{c} NOT GLOB '[A-Za-z0-9]*' OR {c} GLOB '*[^A-Za-z0-9._-]*'"  # of a file
 _no_notice = "NOT EXISTS (SELECT 1 FROM notice WHERE notice.id = {c})"
 # table, column -> what is wrong beside the type
 _RULES: Mapping[tuple[str, str], str] = {
@@ -89,8 +98,12 @@ _RULES: Mapping[tuple[str, str], str] = {
     ("handout", "receipt"): "NOT EXISTS (SELECT 1 FROM receipt WHERE receipt.id = {c})",
     ("drop", "kind"): _words(("taken", "repeated", "refused", "stuck")),
     ("drop", "notice_id"): _no_notice,
+    ("drop", "stem"): _no_name,
     ("returned", "notice_id"): _no_notice,
     ("returned_file", "returned"): "NOT EXISTS (SELECT 1 FROM returned WHERE returned.id = {c})",
+    ("returned_file", "stem"): _no_name,
+    ("returned_file", "suffix"): "{c} <> 'reply.xml' AND {c} NOT GLOB 'document-[0-9][0-9]*'",
+    ("returned_file", "sha256"): "length({c}) <> 64 OR {c} GLOB '*[^0-9a-f]*'",
     ("pause", "kind"): _words(("tenant", "mailbox")),
     ("entry", "notice_id"): _no_notice,
     ("entry", "kind"): _as_in_body % "kind",
@@ -100,6 +113,8 @@ _RULES: Mapping[tuple[str, str], str] = {
 _TOGETHER: Mapping[tuple[str, str], str] = {
     ("notice", "state"): "open AND EXISTS (SELECT 1 FROM receipt AS r"
     " WHERE r.notice_id = notice.id AND r.final = 1)",
+    ("notice", "claim"): "follows IS NULL AND"
+    ' NOT EXISTS (SELECT 1 FROM "drop" AS d WHERE d.notice_id = notice.id)',
     ("notice", "open"): f"open IS NOT (state NOT IN ({_finals}))",
     ("notice", "final_at"): "NOT open AND final_at IS NULL",
     ("notice", "held_from"): "(state = 'HELD') IS NOT (held_from IS NOT NULL)",
@@ -110,6 +125,12 @@ _TOGETHER: Mapping[tuple[str, str], str] = {
     ("notice", "key_wrapped"): "open AND key_wrapped IS NULL",
     ("attempt", "outcome"): "(ended_at IS NULL) IS NOT (outcome IS NULL)",
     ("receipt", "final"): (f"final IS NOT (notice_id IS NOT NULL AND outcome IN ({_told_finals}))"),
+    ("returned", "key_wrapped"): "erased_at IS NULL AND key_wrapped IS NULL",
+    # a file has a whole name, or none
+    **{
+        ("returned_file", column): f"(tenant IS NULL) IS NOT ({column} IS NULL)"
+        for column in ("procedure", "stem", "nn")
+    },
     ("entry", "notice_id"): "kind IN ('notice.taken', 'attempt.ended') AND notice_id IS NULL",
     ("mailbox", "opened_at"): "circuit_open AND opened_at IS NULL",
 }
@@ -176,6 +197,20 @@ def of_notice(connection: sa.Connection, notice_id: int) -> list[str]:
         f"{one.table}.{column}"
         for table in (notice, *OF_A_NOTICE)
         for one in unsound(connection, table, notice_id=notice_id)
+        for column in one.columns
+    ]
+
+
+def of_reply(connection: sa.Connection, number: int, files: Collection[int]) -> list[str]:
+    """Return what of a reply is not sound, as `table.column`; nothing if all is well.
+
+    number: its row; files: the rows of its files, at least one
+    """
+    return [
+        f"{one.table}.{column}"
+        for table, rows in ((returned, (number,)), (returned_file, files))
+        for one in unsound(connection, table, after=min(rows) - 1, up_to=max(rows))
+        if one.row in rows
         for column in one.columns
     ]
 

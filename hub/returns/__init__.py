@@ -62,8 +62,9 @@ class Returns:
             self._to_write, channel.stored = self._to_write or channel.stored, False
         if not self._to_write:
             return []
-        self._to_write = False
-        return self.handing.write()
+        written = self.handing.write()
+        self._to_write = self.handing.more
+        return written
 
     def receipts(self) -> list[Handout]:
         """Hand over the receipts that are to be written."""

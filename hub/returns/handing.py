@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from hub.clock import Clock
 from hub.durable import Disk, rename_new, write_all, write_new
 from hub.errors import HubError
-from hub.journal import Journal, Row, returned_files
+from hub.journal import Journal, Row, returned_files, soundness
 from hub.returns.storing import XML, context, owner
 from hub.segment import Extent
 from hub.spool import Spool, Spools
@@ -22,6 +22,7 @@ from hub.telemetry import logger
 from hub.vault import Vault
 from postfach_mailbox.cipher import CHUNK, Damaged, unseal
 
+AT_ONCE = 20  # replies
 MODE = 0o640  # as receipts
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -35,30 +36,40 @@ class Handing:
         """Serve these spools."""
         self._journal, self._vault, self._spools = journal, vault, spools
         self._disk, self._clock = disk, clock
+        self._after = 0
+
+    @property
+    def more(self) -> bool:
+        """Whether `write` has not been through all that waits."""
+        return self._after > 0
 
     def write(self) -> list[str]:
-        """Write what is not written yet; return `tenant/procedure/out/name` of each Reply.
+        """Write the next of what is not written; return `tenant/procedure/out/name` of each Reply.
 
-        Raises StorageFailed. A reply that cannot be written is logged, and tried again later.
+        Raises StorageFailed. A reply that cannot be written, or whose rows are damaged, is logged,
+        and passed over until `write` begins anew.
         """
         with self._journal.read() as connection:
-            waiting = returned_files.unwritten(connection)
+            waiting = returned_files.unwritten(connection, self._after, AT_ONCE)
+            damaged = {
+                rows[0].returned
+                for rows in waiting
+                if soundness.of_reply(connection, rows[0].returned, [row.id for row in rows])
+            }
+        self._after = waiting[-1][0].returned if len(waiting) == AT_ONCE else 0
         done = []
         for rows in waiting:
             last = rows[-1]
+            if last.returned in damaged:
+                _report(last, Damaged.__name__)
+                continue
             spool = self._spools.get((last.tenant, last.procedure))
             try:
                 if spool is None or not spool.folders.in_place():
                     raise FileNotFoundError
                 self._write(spool, rows)
             except (OSError, Damaged, HubError) as error:
-                logger().error(
-                    "reply not written",
-                    tenant=last.tenant,
-                    procedure=last.procedure,
-                    stem=last.stem,
-                    error=type(error).__name__,
-                )
+                _report(last, type(error).__name__)
                 continue
             with self._journal.write() as tx:
                 numbers = [row.id for row in rows if row.written_at is None]
@@ -115,6 +126,11 @@ def _is_there(out: int, row: Row) -> bool:
             raise FileExistsError
         os.fsync(fd)
     return True
+
+
+def _report(row: Row, error: str) -> None:
+    place = {"tenant": row.tenant, "procedure": row.procedure, "stem": row.stem}
+    logger().error("reply not written", **place, error=error)
 
 
 def _take_off(out: int, name: str) -> None:

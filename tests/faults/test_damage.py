@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from hub.journal.tables import attempt, handout, notice, payload, receipt
+from hub.journal.tables import attempt, handout, late, notice, payload, receipt
+from hub.journal.tables import drop as drops_table
 from tests.faults.damage import Way, strike, ways
 from tests.flow.inventory import delivery_key
 from tests.flow.papers import Drop, drop
@@ -19,11 +20,13 @@ from tests.flow.world import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-TABLES = (notice, payload, attempt, receipt, handout)
+TABLES = (notice, payload, attempt, late, receipt, handout, drops_table)
 PLACE = {
     "notice": "id = {id}",
     "payload": "notice_id = {id} AND item = '{item}'",
     "attempt": "notice_id = {id}",
+    "late": "notice_id = {id}",
+    "drop": "notice_id = {id}",
     "receipt": "notice_id = {id}",
     "handout": "receipt IN (SELECT id FROM receipt WHERE notice_id = {id})",
 }
@@ -32,6 +35,11 @@ DEFERRED = """INSERT INTO attempt
     (notice_id, n, operation, worker, fence, started_at, ended_at, outcome, code, ends_at)
     SELECT id, 1, 'deposit', 'w1', 1, accepted_at, accepted_at, 'DEFERRED', 'X', accepted_at
     FROM notice WHERE open = 1"""
+LATE = """INSERT INTO late (notice_id, attempt_id, at, outcome, code, answer)
+    SELECT notice_id, id, ended_at, 'DEPOSITED', 'X', x'00' FROM attempt WHERE outcome = 'DEFERRED'
+    """
+OF_LATE = """SELECT count(*) AS n FROM late JOIN notice ON notice.id = late.notice_id
+    WHERE late.closed_at IS NULL"""
 REST = "UPDATE handout SET written_at = NULL"
 SAID = ("list", "list --cases", "list --json", "doctor", "evidence verify")
 Choice = Callable[[list[Way]], list[Way]]
@@ -62,8 +70,10 @@ def damage(world: World, table: sa.Table, drops: list[Drop], chosen: list[Way]) 
     """Strike; return the numbers of the notices."""
     ids = {row["message_id"]: row["id"] for row in world.rows("SELECT id, message_id FROM notice")}
     statements = ["DELETE FROM pause"]
-    if table is attempt:
+    if table in (attempt, late):
         statements += [DEFERRED, "UPDATE notice SET state = 'DEFERRED' WHERE open = 1"]
+    if table is late:
+        statements.append(LATE)
     if table in (receipt, handout):  # as if the hub had died before it wrote them
         statements.append(REST)
         for file in (world.procedure / "out").glob("struck*.xml"):
@@ -108,7 +118,8 @@ def struck(tmp_path: Path, table: sa.Table, choice: Choice) -> list[str]:
         ended = world.hub(*command.split(), code=None)
         assert "Traceback" not in ended.stderr, (command, ended.stderr)
     cases = world.hub("list", "--cases").stdout
-    assert cases.count("  why  ") == held
+    late_words = world.rows(OF_LATE)[0]["n"]
+    assert cases.count("  why  ") == held + late_words
     assert held or table is handout
     struck_by = list(zip(chosen, drops, numbers, strict=True))
     untold = _untold(world, said.stderr + cases, struck_by)

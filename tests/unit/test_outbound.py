@@ -226,6 +226,7 @@ def test_what_the_journal_keeps_and_is_not_what_was_sealed_is_not_written(
 @pytest.mark.parametrize(
     "changes",
     [
+        {"stem": "stem\0-1", "receipt_id": None},
         {"stem": "../in/stem-1"},
         {"stem": ".postfach"},
         {"nn": "01/../.."},
@@ -236,7 +237,7 @@ def test_what_the_journal_keeps_and_is_not_what_was_sealed_is_not_written(
 def test_no_name_is_written_that_the_hub_does_not_give(
     journal: Journal, spool: Spool, clock: TurnedClock, changes: dict[str, object]
 ) -> None:
-    file = replace(handout(1), receipt_id="receipt-1", **changes)  # type: ignore[arg-type]  # fields by name
+    file = replace(handout(1), **{"receipt_id": "receipt-1", **changes})  # type: ignore[arg-type]  # fields by name
     before = sorted(spool.folders.path.rglob("*"))
     assert writer(journal, spool, clock).write([file]) == []
     assert sorted(spool.folders.path.rglob("*")) == before

@@ -1,6 +1,5 @@
 """Replies are whole, durable and complete before anyone sees them."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,18 +7,15 @@ from pathlib import Path
 import pytest
 
 from hub import durable
-from hub.journal import Journal, returning
-from hub.journal.returning import NewFile, NewItem
+from hub.journal import Journal
 from hub.returns.handing import Handing
-from hub.returns.storing import XML, owner
 from hub.spool import Spool
-from hub.vault import Vault, new_key
-from postfach_mailbox.cipher import seal
+from hub.vault import Vault
 from tests.unit.barriers import Watched, path_of
-from tests.unit.spools import START, TurnedClock, make_folders, open_new_journal, open_one
+from tests.unit.replies import DATA, store
+from tests.unit.spools import TurnedClock, make_folders, open_new_journal, open_one
 
 KEY = ("rostock", "bauamt")
-DATA = b"<Reply/>"
 
 
 @pytest.fixture
@@ -38,35 +34,9 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
 
 @pytest.fixture
 def journal(tmp_path: Path, vault: Vault) -> Iterator[Journal]:
-    """Give a journal in which a reply waits: a document, and the Reply itself."""
-    opened, key = open_new_journal(tmp_path, TurnedClock()), new_key()
-    files = [
-        NewFile(
-            n=number,
-            place=("rostock", "bauamt", "a", 2),
-            suffix=suffix,
-            size=len(DATA),
-            sha256=hashlib.sha256(DATA).hexdigest(),
-            data=seal(key, XML, DATA),
-        )
-        for number, suffix in enumerate(("document-00", "reply.xml"))
-    ]
-    item = NewItem(
-        mailbox="archive",
-        item="1",
-        kind="reply",
-        at=START,
-        stored_at=START,
-        digest="0" * 64,
-        notice_id=None,
-        message_id="urn:1",
-        trouble=None,
-        evidence=b"e",
-        key_wrapped=vault.wrap(key, owner("archive", "1")),
-        content=b"c",
-    )
-    with opened.write() as tx:
-        returning.store(tx, item, files)
+    """Give a journal in which a reply waits."""
+    opened = open_new_journal(tmp_path, TurnedClock())
+    store(opened, vault, "1")
     yield opened
     opened.close()
 
@@ -121,3 +91,42 @@ def test_what_a_crash_left_is_made_durable_and_other_bytes_are_not_taken_for_it(
     assert (out / "a.02.reply.xml").read_bytes() == DATA[::-1]
     (out / "a.02.reply.xml").unlink()
     assert len(handing(journal, vault, spool, Watched()).write()) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("stem", "char(0) || 'a'"),
+        ("stem", "NULL"),
+        ("nn", "'many'"),
+        ("nn", "NULL"),
+        ("suffix", "'../in/a.xml'"),
+        ("bytes", "5"),
+        ("sha256", "'x'"),
+    ],
+)
+def test_a_damaged_reply_is_passed_over(
+    journal: Journal, vault: Vault, spool: Spool, column: str, value: str
+) -> None:
+    with journal.write() as tx:
+        change = f"UPDATE returned_file SET {column} = {value} WHERE n = 1"  # noqa: S608  # ours
+        tx.connection.exec_driver_sql(change)
+    store(journal, vault, "2", "b")
+    assert handing(journal, vault, spool, Watched()).write() == [
+        "rostock/bauamt/out/b.02.reply.xml"
+    ]
+    assert list(spool.folders.path.glob("out/a*")) == []
+
+
+def test_many_that_cannot_be_written_keep_no_other_waiting(
+    journal: Journal, vault: Vault, spool: Spool
+) -> None:
+    for number in range(2, 40):
+        store(journal, vault, str(number), f"a{number}")
+        (spool.folders.path / "out" / f"a{number}.02.reply.xml").write_bytes(b"other bytes")
+    store(journal, vault, "99", "last")
+    works, written = handing(journal, vault, spool, Watched()), list[str]()
+    for again in range(3):
+        written += works.write()
+        assert works.more == (again < 2)
+    assert written == [f"rostock/bauamt/out/{stem}.02.reply.xml" for stem in ("a", "last")]

@@ -92,6 +92,26 @@ def test_what_it_never_writes_is_held_at_the_next_start(
     assert ground.row(2).state == "SEALED"
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("stem", "'../in/a'"),
+        ("stem", "CAST(x'61ff62' AS TEXT)"),
+        ("tenant", "x'6162'"),
+        ("notice_id", "NULL"),
+        ("notice_id", "77"),
+        ("at", "'soon'"),
+    ],
+)
+def test_a_notice_whose_drop_is_damaged_is_held(ground: Ground, column: str, value: str) -> None:
+    ground.take(1)
+    ground.take(2)
+    change(ground, f'UPDATE OR IGNORE "drop" SET "{column}" = {value} WHERE notice_id = 1')  # noqa: S608  # ours
+    begin(ground)
+    assert (ground.row(1).state, ground.row(1).held_reason) == ("HELD", "damaged")
+    assert ground.row(2).state == "SEALED"
+
+
 def test_a_damaged_notice_goes_back_to_doubt_where_an_attempt_may_have_left_it(
     ground: Ground,
 ) -> None:
@@ -158,6 +178,30 @@ def test_a_damaged_pause_stands(ground: Ground) -> None:
     begin(ground)
     with ground.journal.read() as connection:
         assert pauses.names(connection).tenants == {"rostock"}
+
+
+@pytest.mark.parametrize(
+    ("change_to", "left"),
+    [
+        ("cursor = x'ff00'", [("archive", None, 0)]),
+        ("failures = 'many'", [("archive", None, 0)]),
+        ("collected_at = 'soon'", [("archive", None, 0)]),
+        ("mailbox = CAST(x'61ff' AS TEXT)", []),
+        ("cursor = 'page 3'", [("archive", "page 3", 2)]),  # this may be so
+    ],
+)
+def test_where_the_place_of_a_return_channel_is_damaged_all_is_asked_for_again(
+    ground: Ground, change_to: str, left: list[tuple[str, str | None, int]]
+) -> None:
+    change(
+        ground,
+        "INSERT INTO return_channel (mailbox, cursor, failures) VALUES ('archive', 'page 2', 2)",
+    )
+    change(ground, f"UPDATE return_channel SET {change_to}")  # noqa: S608  # ours
+    begin(ground)
+    with ground.journal.read() as connection:
+        rows = connection.exec_driver_sql("SELECT mailbox, cursor, failures FROM return_channel")
+        assert [tuple(row) for row in rows] == left
 
 
 def test_an_observer_whose_place_is_damaged_is_told_from_the_beginning(ground: Ground) -> None:
