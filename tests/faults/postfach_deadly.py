@@ -113,7 +113,8 @@ class DeadlyMailbox(Deadly):
 
     def reconcile(self, key: str, reference: str | None) -> Reconciled:
         known = dict(line.split() for line in (self._path / "keys").read_text().splitlines())
-        self._meet("reconcile", known[key])
+        if key in known:  # else its process died before it came to this one
+            self._meet("reconcile", known[key])
         return Absent()
 
     def set_status(self, update: StatusUpdate) -> Outcome:
