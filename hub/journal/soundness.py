@@ -72,6 +72,12 @@ _finals = ", ".join(f"'{state}'" for state in sorted(FINAL))
 _told_finals = ", ".join(f"'{one}'" for one in Outcome if one.final)
 _body = "CAST(entry.body AS TEXT)"
 _as_in_body = f"CASE json_valid({_body}) WHEN 1 THEN {{c}} IS NOT json_extract({_body}, '$.%s') END"
+# what came back has a MessageID of its own
+_another = (
+    "(entry.kind NOT GLOB 'returned.*' AND entry.kind NOT GLOB 'reply.*'"
+    " AND json_valid({body}) AND json_extract({body}, '$.subject.message_id') <>"
+    " (SELECT message_id FROM notice WHERE notice.id = {c}))"
+).replace("{body}", _body)
 _no_name = "{c} NOT GLOB '[A-Za-z0-9]*' OR {c} GLOB '*[^A-Za-z0-9._-]*'"  # of a file
 _no_notice = "NOT EXISTS (SELECT 1 FROM notice WHERE notice.id = {c})"
 # table, column -> what is wrong beside the type
@@ -105,7 +111,7 @@ _RULES: Mapping[tuple[str, str], str] = {
     ("returned_file", "suffix"): "{c} <> 'reply.xml' AND {c} NOT GLOB 'document-[0-9][0-9]*'",
     ("returned_file", "sha256"): "length({c}) <> 64 OR {c} GLOB '*[^0-9a-f]*'",
     ("pause", "kind"): _words(("tenant", "mailbox")),
-    ("entry", "notice_id"): _no_notice,
+    ("entry", "notice_id"): f"{_no_notice} OR {_another}",
     ("entry", "kind"): _as_in_body % "kind",
     ("entry", "at"): _as_in_body % "at",
 }

@@ -247,15 +247,23 @@ def test_every_column_has_its_rule(ground: Ground) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("kind", "'notice.freed'"), ("at", "'2020-01-01T00:00:00.000000Z'"), ("notice_id", "999")],
+    [
+        ("kind", "'notice.freed'"),
+        ("at", "'2020-01-01T00:00:00.000000Z'"),
+        ("notice_id", "999"),
+        ("notice_id", "2"),
+    ],
 )
 def test_an_entry_whose_columns_say_otherwise_than_its_bytes_is_found(
     ground: Ground, column: str, value: str
 ) -> None:
-    ground.take()
+    ground.take(1)
+    ground.take(2)
+    taken = ground.row(1).message_id
     with ground.journal.write() as tx:
-        tx.note(1, "notice.taken", ground.clock.now(), message_id="urn:1")
+        tx.note(1, "notice.taken", ground.clock.now(), message_id=taken)
+        tx.note(1, "reply.taken", ground.clock.now(), message_id="urn:9")
     assert prove(ground.journal, None, lambda _: None).findings == []
-    change(ground, f"UPDATE entry SET {column} = {value}")  # noqa: S608  # ours
+    change(ground, f"UPDATE entry SET {column} = {value} WHERE id = 1")  # noqa: S608  # ours
     said = prove(ground.journal, None, lambda _: None).findings
     assert said == [f"entry 1 of the journal: {column} is not as it was written"]
