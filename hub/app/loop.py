@@ -111,7 +111,8 @@ class Loop:
         self._files.extend(parts.returns.receipts())
         wrote = bool(self._files)
         self.hand_out()
-        return bool(done or finished.finals or wrote or telling or parts.intake.busy)
+        more = parts.intake.busy or parts.returns.handing.more
+        return bool(done or finished.finals or wrote or telling or more)
 
     def tick(self) -> None:
         """Look after what time brings, if it is time."""

@@ -29,7 +29,7 @@ class Turns(Generic[T]):
     def pop(self, *, behind: "Turns[Any] | None" = None) -> T:
         """Take out the first of the procedure whose turn it is.
 
-        behind: queues whose procedures have no turn here while anything waits there
+        behind: a procedure of which anything waits there has no turn here
         Raises LookupError: none waits, or none has its turn.
         """
         # A dict keeps the order of insertion: whoever was served goes behind the others.

@@ -132,10 +132,11 @@ def items(connection: sa.Connection) -> list[ItemCase]:
             since=row.stored_at,
             why=TROUBLES.get(row.trouble, row.trouble),
             fix=f"look into the mailbox, see to it, then: hub close {row.id}",
-            tenant=notices[row.notice_id].tenant if row.notice_id else None,
-            message_id=notices[row.notice_id].message_id if row.notice_id else None,
+            tenant=of.tenant if of else None,
+            message_id=of.message_id if of else None,
         )
         for row in found
+        for of in [notices.get(row.notice_id)]
     ]
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from hub.errors import DataInvalid
 from hub.journal import Transaction, numbering
 from hub.journal.tables import Row, drop, handout, receipt
 
@@ -138,7 +139,11 @@ def again(tx: Transaction, notice_id: int, stem: str | None = None) -> list[Hand
     receipts = tx.connection.execute(
         sa.select(receipt).where(receipt.c.notice_id == notice_id).order_by(receipt.c.id)
     ).all()
-    tenant, procedure, stems = stems_of(tx.connection, [notice_id])[notice_id]
+    if not (dropped := stems_of(tx.connection, [notice_id])):
+        raise DataInvalid(
+            "no drop leads to this notice any more", where=f"notice {notice_id}", fix="hub doctor"
+        )
+    tenant, procedure, stems = dropped[notice_id]
     files: list[Handout] = []
     for found in receipts:
         for one in stems if stem is None else [stem]:

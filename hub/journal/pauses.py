@@ -32,11 +32,14 @@ _TIMES: tuple[sa.Column[Any], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """What is paused: `kind` tenant or mailbox, its name in hub.toml, and since when."""
+    """What is paused: `kind` tenant or mailbox, its name in hub.toml, and since when.
+
+    since: None where the row is damaged
+    """
 
     kind: str
     name: str
-    since: datetime
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,7 @@ def _lost(
     Time under another pause that still stands is counted when that one ends, time in HELD when the
     notice is freed, and time in doubt, or due, under an open circuit when that one is closed.
     """
-    begins = max(own.since, row.accepted_at, row.not_before or row.accepted_at)
+    begins = max(own.since or row.accepted_at, row.accepted_at, row.not_before or row.accepted_at)
     ends = [until(row, others, now)]
     if row.state == State.HELD:
         ends.append(row.held_at)
@@ -129,7 +132,7 @@ def until(row: Row, standing: Iterable[Pause], now: datetime) -> datetime:
     That is until now, or until a pause began that still stands; that one counts when it ends.
     """
     names = {TENANT: row.tenant, MAILBOX: row.mailbox}
-    return min([now, *(one.since for one in standing if one.name == names[one.kind])])
+    return min([now, *(one.since for one in standing if one.since and one.name == names[one.kind])])
 
 
 def in_hold(row: Row, standing: Iterable[Pause], now: datetime) -> timedelta:

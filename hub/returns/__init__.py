@@ -62,6 +62,7 @@ class Returns:
             self._to_write, channel.stored = self._to_write or channel.stored, False
         if not self._to_write:
             return []
+        self._to_write = False  # also where it fails: `tend` has it tried again
         written = self.handing.write()
         self._to_write = self.handing.more
         return written

@@ -14,7 +14,7 @@ from hub.clock import Clock
 from hub.durable import Disk, rename_new, write_all, write_new
 from hub.errors import HubError
 from hub.journal import Journal, Row, returned_files, soundness
-from hub.returns.storing import XML, context, owner
+from hub.returns.storing import REPLY, XML, context, owner
 from hub.segment import Extent
 from hub.spool import Spool, Spools
 from hub.spool.claims import temporary_name
@@ -54,9 +54,9 @@ class Handing:
             damaged = {
                 rows[0].returned
                 for rows in waiting
-                if soundness.of_reply(connection, rows[0].returned, [row.id for row in rows])
+                if not _is_complete(rows)
+                or soundness.of_reply(connection, rows[0].returned, [row.id for row in rows])
             }
-        self._after = waiting[-1][0].returned if len(waiting) == AT_ONCE else 0
         done = []
         for rows in waiting:
             last = rows[-1]
@@ -68,13 +68,14 @@ class Handing:
                 if spool is None or not spool.folders.in_place():
                     raise FileNotFoundError
                 self._write(spool, rows)
-            except (OSError, Damaged, HubError) as error:
+            except (OSError, ValueError, Damaged, HubError) as error:
                 _report(last, type(error).__name__)
                 continue
             with self._journal.write() as tx:
                 numbers = [row.id for row in rows if row.written_at is None]
                 returned_files.written(tx, numbers, self._clock.now())
             done.append(f"{last.tenant}/{last.procedure}/out/{returned_files.name(last)}")
+        self._after = waiting[-1][0].returned if len(waiting) == AT_ONCE else 0
         return done
 
     def _write(self, spool: Spool, rows: Sequence[Row]) -> None:
@@ -110,6 +111,11 @@ class Handing:
         with self._vault.read(extent, key, context(row.n)) as stream:
             while piece := stream.read(CHUNK):
                 write_all(fd, piece)
+
+
+def _is_complete(rows: Sequence[Row]) -> bool:
+    """Whether all files of a reply are there, and the Reply is the last."""
+    return [row.n for row in rows] == list(range(len(rows))) and rows[-1].suffix == REPLY
 
 
 def _is_there(out: int, row: Row) -> bool:

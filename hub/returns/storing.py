@@ -29,6 +29,7 @@ from postfach_mailbox import Item, ReplyDocument
 from postfach_mailbox.cipher import seal
 
 CONTENT, XML = b"returned content", b"returned reply"
+REPLY = "reply.xml"  # the suffix of the Reply itself
 
 
 def owner(mailbox: str, item: str) -> bytes:
@@ -209,7 +210,7 @@ class Storing:
         xml = NewFile(
             n=len(extents),
             place=place,
-            suffix="reply.xml",
+            suffix=REPLY,
             size=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
             data=seal(got.key, XML, data),

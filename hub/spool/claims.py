@@ -3,7 +3,7 @@
 <id>.<tries>.<stem>.xml     a claimed envelope; `b` behind the tries: it had a bad name
 <id>.<n>                    the n-th document that it references
 id     = hex digits of the time, 12 of the ms since 1970, 3 of the us, and 7 random ones; never used
-         again; of one hub, in the order in which it claimed
+         again. Ids of one hub sort in the order in which it claimed, unless its clock is set back
 tries  = how often the drop was in work alone when the hub died
 stem   = the envelope's name without `.xml`, under which receipts are written
 """

@@ -17,6 +17,7 @@ from hub.journal.values import Blob
 # by kind of column: SQL of what it becomes; {c} is the column
 TEXT = {
     "garbage": "'\x01 garbage'",
+    "null byte": "'a' || char(0) || 'b'",
     "no text": "x'ff00fe'",
     "no utf-8": "CAST(x'61ff62' AS TEXT)",
     "cut": "substr({c}, 1, length({c}) / 2)",

@@ -82,7 +82,6 @@ DUE = {
     DEADLINE: (LONG_OPEN, RESUME),
     ERASING: (LONG_FINAL,),
 }
-KEPT = "SELECT message_id FROM notice WHERE final_at < '2021' AND erased_at IS NULL"
 
 
 def killing(world: World, stage: str, poison: str) -> World:

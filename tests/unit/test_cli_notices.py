@@ -163,6 +163,17 @@ def test_reissue_leaves_word_and_names_the_files(journal: Journal, call: Call) -
     assert "user" in subject
 
 
+def test_a_notice_to_which_no_drop_leads_is_not_handed_out_again(
+    journal: Journal, call: Call
+) -> None:
+    issue(journal, TurnedClock(), add_notice(journal, TurnedClock(), 1), 1)
+    with journal.write() as tx:
+        tx.connection.exec_driver_sql('UPDATE "drop" SET notice_id = NULL')
+    code, _, err = call("receipt", "reissue", "urn:1")
+    assert code == 65
+    assert "no drop leads to this notice" in err
+
+
 def test_confirm_leaves_no_folder_of_a_worker_behind(
     folder: Path, journal: Journal, call: Call
 ) -> None:

@@ -1,12 +1,15 @@
 """An item is stored once, and belongs to a notice of its own mailbox and of its tenants."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from hub.journal import Journal, posting, returning, steps
+from hub.journal.cases import items
 from hub.journal.tables import returned
 from hub.model import State
 from hub.returns import Storing, judging
@@ -69,6 +72,18 @@ def test_an_item_that_says_something_else_the_second_time_is_a_case(
     assert trouble(ground) is None
     assert storing.known("archive", item.model_copy(update={"about": "another"}))
     assert trouble(ground) == returning.CHANGED
+
+
+def test_an_item_whose_notice_is_gone_from_the_journal_is_still_a_case(
+    ground: Ground, storing: Storing
+) -> None:
+    storing.store("archive", ITEM, new_key(), (), cursor=None)  # of no notice
+    with closing(sqlite3.connect(ground.journal.path)) as database:  # which keeps no foreign keys
+        database.execute("UPDATE returned SET notice_id = 77")
+        database.commit()
+    with ground.journal.read() as connection:
+        (case,) = items(connection)
+    assert (case.tenant, case.message_id) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -62,10 +63,21 @@ def test_what_the_hub_may_write_is_sound(ground: Ground, column: str, value: str
     assert found(ground) == []
 
 
+def test_the_words_of_a_mailbox_are_sound_whatever_they_are(ground: Ground) -> None:
+    ground.take()
+    Worker.make(ground, capabilities(Repeat.NEITHER)).lease()
+    said = "'a' || char(0) || char(1) || 'b'"
+    change(ground, f"UPDATE attempt SET mailbox_code = {said}, reference = {said}")  # noqa: S608  # ours
+    assert found(ground) == []
+    change(ground, "UPDATE attempt SET reference = CAST(x'61ff62' AS TEXT)")
+    assert found(ground) == ["attempt.reference"]
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [
         ("case_reference", "CAST(x'61ff62' AS TEXT)"),
+        ("case_reference", "'a' || char(0) || 'b'"),
         ("address", "x'6162'"),
         ("due_at", "'2026-02-30T00:00:00.000000Z'"),
         ("due_at", "'2026-02-03 00:00:00'"),
@@ -97,6 +109,7 @@ def test_what_it_never_writes_is_held_at_the_next_start(
     [
         ("stem", "'../in/a'"),
         ("stem", "CAST(x'61ff62' AS TEXT)"),
+        ("stem", "'a' || char(0) || 'b'"),
         ("tenant", "x'6162'"),
         ("notice_id", "NULL"),
         ("notice_id", "77"),
@@ -178,6 +191,19 @@ def test_a_damaged_pause_stands(ground: Ground) -> None:
     begin(ground)
     with ground.journal.read() as connection:
         assert pauses.names(connection).tenants == {"rostock"}
+
+
+def test_a_pause_whose_row_is_damaged_under_the_hub_can_be_ended(ground: Ground) -> None:
+    ground.take()
+    with ground.journal.write() as tx:
+        for name in ("archive", "citizens"):
+            pauses.begin(tx, "mailbox", name, ground.clock.now())
+    change(ground, "UPDATE pause SET since = 'soon'")
+    before = ground.row().deadline
+    ground.clock.turn(60)
+    with ground.journal.write() as tx:
+        assert pauses.end(tx, "mailbox", "archive", ground.clock.now()) == 1
+    assert ground.row().deadline - before == timedelta(seconds=60)  # all of its time
 
 
 @pytest.mark.parametrize(
@@ -267,3 +293,17 @@ def test_an_entry_whose_columns_say_otherwise_than_its_bytes_is_found(
     change(ground, f"UPDATE entry SET {column} = {value} WHERE id = 1")  # noqa: S608  # ours
     said = prove(ground.journal, None, lambda _: None).findings
     assert said == [f"entry 1 of the journal: {column} is not as it was written"]
+
+
+def test_an_entry_whose_bytes_are_none_is_found_and_keeps_no_other_from_being_looked_at(
+    ground: Ground,
+) -> None:
+    ground.take()
+    with ground.journal.write() as tx:
+        for number in range(2):
+            tx.note(1, "notice.held", ground.clock.now(), n=number)
+    change(ground, "UPDATE entry SET body = x'00', notice_id = 77 WHERE id = 1")
+    change(ground, "UPDATE entry SET notice_id = 77 WHERE id = 2")
+    said = prove(ground.journal, None, lambda _: None).findings
+    assert "entry 2 of the journal: notice_id is not as it was written" in said
+    assert len(said) > 1
