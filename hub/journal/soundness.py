@@ -7,7 +7,7 @@ where they are used: `hub.parcel.vouch`. Generated from `hub.journal.tables`.
 
 import functools
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -196,12 +196,7 @@ def unsound(
     )
     for number, of, *found in rows:
         columns = {name for name, one in zip(named, found, strict=False) if one}
-        read = zip(_texts(table), found[len(wrong) :], strict=True)
-        columns |= {
-            name
-            for name, one in read
-            if one is not None and not _is_text(one, any_text=(table.name, name) in _ANY)
-        }
+        columns |= _no_texts(table, found[len(wrong) :])
         if columns:
             known, ordered = of if isinstance(of, int) else None, tuple(sorted(columns))
             yield Unsound(table=table.name, row=number, columns=ordered, whose=known)
@@ -271,6 +266,15 @@ def _texts(table: sa.Table) -> list[str]:
 
 def _rowid(table: sa.Table) -> str:
     return f'"{table.name}".rowid'
+
+
+def _no_texts(table: sa.Table, values: Sequence[bytes | None]) -> set[str]:
+    """Return the columns whose values are no text as the hub writes it."""
+    return {
+        name
+        for name, value in zip(_texts(table), values, strict=False)
+        if value is not None and not _is_text(value, any_text=(table.name, name) in _ANY)
+    }
 
 
 def _is_text(value: bytes, *, any_text: bool) -> bool:

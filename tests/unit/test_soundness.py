@@ -1,8 +1,6 @@
 """Which rows are not as the hub writes them, and what becomes of them."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,10 +11,10 @@ from hub.errors import JournalInvalid
 from hub.journal import aside, circuits, pauses, recovery, soundness
 from hub.journal.tables import notice
 from hub.model import State
-from hub.proving import prove
 from postfach_mailbox import Repeat
 from tests.unit.dispatching import DEPOSITED, Ground, Worker, capabilities
 from tests.unit.notices import TurnedClock
+from tests.unit.striking import change
 
 
 @pytest.fixture
@@ -24,17 +22,6 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
     made = Ground.make(tmp_path / "h", TurnedClock())
     yield made
     made.close()
-
-
-def change(ground: Ground, statement: str) -> None:
-    """Change the database as a disk does: past its constraints and triggers."""
-    with closing(sqlite3.connect(ground.journal.path)) as database:
-        database.execute("PRAGMA ignore_check_constraints=ON")
-        found = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        for (name,) in database.execute(found).fetchall():
-            database.execute(f"DROP TRIGGER {name}")
-        database.execute(statement)
-        database.commit()
 
 
 def begin(ground: Ground) -> Damage:
@@ -269,41 +256,3 @@ def test_every_column_has_its_rule(ground: Ground) -> None:
         for table in soundness.ALL:
             assert list(soundness.unsound(connection, table)) == []
     assert notice in soundness.ALL
-
-
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("kind", "'notice.freed'"),
-        ("at", "'2020-01-01T00:00:00.000000Z'"),
-        ("notice_id", "999"),
-        ("notice_id", "2"),
-    ],
-)
-def test_an_entry_whose_columns_say_otherwise_than_its_bytes_is_found(
-    ground: Ground, column: str, value: str
-) -> None:
-    ground.take(1)
-    ground.take(2)
-    taken = ground.row(1).message_id
-    with ground.journal.write() as tx:
-        tx.note(1, "notice.taken", ground.clock.now(), message_id=taken)
-        tx.note(1, "reply.taken", ground.clock.now(), message_id="urn:9")
-    assert prove(ground.journal, None, lambda _: None).findings == []
-    change(ground, f"UPDATE entry SET {column} = {value} WHERE id = 1")  # noqa: S608  # ours
-    said = prove(ground.journal, None, lambda _: None).findings
-    assert said == [f"entry 1 of the journal: {column} is not as it was written"]
-
-
-def test_an_entry_whose_bytes_are_none_is_found_and_keeps_no_other_from_being_looked_at(
-    ground: Ground,
-) -> None:
-    ground.take()
-    with ground.journal.write() as tx:
-        for number in range(2):
-            tx.note(1, "notice.held", ground.clock.now(), n=number)
-    change(ground, "UPDATE entry SET body = x'00', notice_id = 77 WHERE id = 1")
-    change(ground, "UPDATE entry SET notice_id = 77 WHERE id = 2")
-    said = prove(ground.journal, None, lambda _: None).findings
-    assert "entry 2 of the journal: notice_id is not as it was written" in said
-    assert len(said) > 1
