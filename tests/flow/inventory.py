@@ -128,13 +128,22 @@ def _notices(world: World, receipts: dict[str, Receipt], *, final: bool) -> Iter
     for row in world.rows(NOTICES):
         wanted = int(row["state"] in FINAL)
         if final and not wanted:
-            yield f"unexpected: notice {row['id']} is still {row['state']}"
+            what = f"notice {row['id']} is still {row['state']}"
+            yield f"unexpected: {what}{_tries(world, row['id'])}"
         for stem in stems.get(row["id"], set()):
             if (found := ends.pop((stem, row["message_id"]), 0)) != wanted:
                 found_for = f"notice {row['id']}, {row['state']}: {found} final receipts for {stem}"
                 yield f"{_off(found, wanted)}: {found_for}"
     if ends:
         yield f"unexpected: final receipts of no notice: {sorted(stem for stem, _ in ends)}"
+
+
+def _tries(world: World, number: int) -> str:
+    """Say when a notice is due, and what came of each attempt."""
+    (row,) = world.rows("SELECT due_at, lease_owner, suspect FROM notice WHERE id = ?", number)
+    tries = world.rows("SELECT * FROM attempt WHERE notice_id = ? ORDER BY n", number)
+    told = [f"{one['operation']} {one['outcome']} {one['code']} {one['ended_at']}" for one in tries]
+    return f", due {row['due_at']}, leased {row['lease_owner']}, {row['suspect']}; {told}"
 
 
 def _letters(world: World) -> Iterator[str]:
@@ -176,7 +185,8 @@ def _posted(world: World, *, final: bool) -> Iterator[str]:
         if row["after"] != "FAILED":
             yield f"unexpected: post job {row['id']} follows a notice that is {row['after']}"
         if final and row["state"] not in (*FINAL, "HELD"):
-            yield f"unexpected: post job {row['id']} is still {row['state']}"
+            what = f"post job {row['id']} is still {row['state']}"
+            yield f"unexpected: {what}{_tries(world, row['id'])}"
         if (row["state"] == "DEPOSITED") != (was_told := "POSTED" in told):
             what = f"post job {row['id']}, {row['state']}: receipts {told}"
             yield f"{_off(was_told, not was_told)}: {what}"
