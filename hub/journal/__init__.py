@@ -158,14 +158,24 @@ class Journal:
         """Empty the write-ahead log, so that what was overwritten in the database is gone there.
 
         Waits for no one who reads an older state, as a backup does for long: then the log stands,
-        and `log_stands` says that this is to be done again.
+        and `log_stands` says that this is to be done again. Raises StorageFailed; then it does too.
         """
-        with self._engine.connect() as connection:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={BRIEFLY_MS}")
-            try:
-                found = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-            finally:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout={database.BUSY_MS}")
+        self.log_stands = True
+        try:
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={BRIEFLY_MS}")
+                try:
+                    found = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                finally:
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout={database.BUSY_MS}")
+        except sa.exc.DatabaseError as error:
+            if not _is_of_storage(error):
+                raise
+            raise StorageFailed(
+                f"the database's write-ahead log cannot be emptied ({error.orig})",
+                where=str(self.path),
+                fix="Check the disk's space and health: hub doctor. It is tried again",
+            ) from error
         self.log_stands = bool(found[0])
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,29 @@ def test_a_file_that_goes_while_the_commit_is_made_is_seen_after_it(tmp_path: Pa
             notices.take(journal, notices.notice(1))
     finally:
         sa.event.remove(sa.Engine, "commit", going)
+    journal.close()
+
+
+def test_a_log_that_cannot_be_emptied_is_an_error_of_storage_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = notices.journal(tmp_path, TurnedClock())
+    notices.take(journal, notices.notice(1))
+    real = sa.Connection.exec_driver_sql
+
+    def failing(connection: sa.Connection, statement: str) -> object:
+        if "wal_checkpoint" in statement:
+            cause = sqlite3.OperationalError("disk I/O error")
+            raise sa.exc.OperationalError(statement, None, cause)
+        return real(connection, statement)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sa.Connection, "exec_driver_sql", failing)
+        with pytest.raises(StorageFailed, match="disk I/O error"):
+            journal.truncate_log()
+    stood = journal.log_stands
+    journal.truncate_log()
+    assert (stood, journal.log_stands) == (True, False)
     journal.close()
 
 
