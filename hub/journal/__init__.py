@@ -46,6 +46,14 @@ from hub.telemetry import logger
 __all__ = ["Journal", "Row", "Transaction", "open_journal"]
 
 BRIEFLY_MS = 200  # the hub has one thread: so long it waits to empty the write-ahead log
+HEALTH = (
+    "Check the disk's space and health, and who else holds the database; nothing that was confirmed"
+    " is lost. A damaged one: put a backup in its place"
+)
+RIGHTS = (
+    "Check the disk and the file's rights: hub doctor. A damaged one: put a backup in its place"
+)
+AGAIN = "Check the disk's space and health: hub doctor. It is tried again"
 COPY = "copy"  # the key in `meta` of a copy, until it is put back: no hub works on one
 
 
@@ -87,40 +95,37 @@ class Journal:
         Raises StorageFailed when the database refuses; what a constraint forbids stays an
         `sqlalchemy.exc.IntegrityError`, which is a bug or a race that the caller knows.
         """
-        try:
-            with self._engine.connect().execution_options(write=True) as connection:
-                with connection.begin():
-                    transaction = Transaction(connection=connection)
-                    yield transaction
-                    self._link(transaction)
-                    self._presence.check()
-                self._presence.check()  # in case they went between
-                self.commits += 1
-        except sa.exc.DatabaseError as error:
-            if not _is_of_storage(error):
-                raise
-            raise StorageFailed(
-                f"the database did not take the commit ({error.orig})",
-                where=str(self.path),
-                fix="Check the disk's space and health, and who else holds the database; nothing "
-                "that was confirmed is lost. A damaged one: put a backup in its place",
-            ) from error
+        with (
+            self._told("the database did not take the commit", HEALTH),
+            self._engine.connect().execution_options(write=True) as connection,
+        ):
+            with connection.begin():
+                transaction = Transaction(connection=connection)
+                yield transaction
+                self._link(transaction)
+                self._presence.check()
+            self._presence.check()  # in case they went between
+            self.commits += 1
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Begin a read on one consistent state."""
+        with (
+            self._told("the database cannot be read", RIGHTS),
+            self._engine.connect() as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _told(self, what: str, fix: str) -> Iterator[None]:
+        """Let a refusal of the database be StorageFailed, which says what happened."""
         try:
-            with self._engine.connect() as connection, connection.begin():
-                yield connection
+            yield
         except sa.exc.DatabaseError as error:
             if not _is_of_storage(error):
                 raise
-            raise StorageFailed(
-                f"the database cannot be read ({error.orig})",
-                where=str(self.path),
-                fix="Check the disk and the file's rights: hub doctor. A damaged one: put a backup "
-                "in its place",
-            ) from error
+            raise StorageFailed(f"{what} ({error.orig})", where=str(self.path), fix=fix) from error
 
     def settings(self) -> dict[str, object]:
         """Return the database settings that durability rests on, as read back."""
@@ -161,21 +166,15 @@ class Journal:
         and `log_stands` says that this is to be done again. Raises StorageFailed; then it does too.
         """
         self.log_stands = True
-        try:
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout={BRIEFLY_MS}")
-                try:
-                    found = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-                finally:
-                    connection.exec_driver_sql(f"PRAGMA busy_timeout={database.BUSY_MS}")
-        except sa.exc.DatabaseError as error:
-            if not _is_of_storage(error):
-                raise
-            raise StorageFailed(
-                f"the database's write-ahead log cannot be emptied ({error.orig})",
-                where=str(self.path),
-                fix="Check the disk's space and health: hub doctor. It is tried again",
-            ) from error
+        with (
+            self._told("the database's write-ahead log cannot be emptied", AGAIN),
+            self._engine.connect() as connection,
+        ):
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BRIEFLY_MS}")
+            try:
+                found = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={database.BUSY_MS}")
         self.log_stands = bool(found[0])
 
     def close(self) -> None:

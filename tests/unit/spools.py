@@ -122,19 +122,26 @@ def writer(journal: Journal, spool: Spool, clock: TurnedClock) -> Outbound:
 
 
 def issue(
-    journal: Journal, clock: TurnedClock, notice_id: int, number: int, *, data: bytes = b"<r/>"
+    journal: Journal,
+    clock: TurnedClock,
+    notice_id: int,
+    number: int,
+    *,
+    data: bytes = b"<r/>",
+    outcome: str = "DEPOSITED",
+    stem: str | None = None,
 ) -> handouts.Handout:
-    """Store the final receipt of a notice; return the file that it is to become."""
+    """Store a receipt of a notice, the final one; return the file that it is to become."""
     one = handouts.Issue(
         receipt_id=f"receipt-{number}",
-        outcome="DEPOSITED",
-        suffix="deposited",
-        final=True,
+        outcome=outcome,
+        suffix=outcome.lower(),
+        final=outcome == "DEPOSITED",
         data=data,
         issued_at=clock.now(),
         tenant="rostock",
         procedure="bauamt",
-        stems=(f"stem-{number}",),
+        stems=(stem or f"stem-{number}",),
         notice_id=notice_id,
     )
     with journal.write() as tx:

@@ -9,7 +9,7 @@ from hub.journal import Journal, handouts, numbering
 from hub.vault import Vault
 from tests.unit.barriers import Watched
 from tests.unit.replies import store
-from tests.unit.spools import START, TurnedClock, add_notice, open_new_journal
+from tests.unit.spools import TurnedClock, add_notice, issue, open_new_journal
 
 PLACE = ("rostock", "bauamt", "stem-1")
 
@@ -20,21 +20,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     clock = TurnedClock()
     opened, vault = open_new_journal(tmp_path, clock), Vault(tmp_path / "v", bytes(32), Watched())
     number = add_notice(opened, clock, 1)
-    for outcome in ("ACCEPTED", "DEPOSITED"):
-        one = handouts.Issue(
-            receipt_id=outcome,
-            outcome=outcome,
-            suffix=outcome.lower(),
-            final=outcome == "DEPOSITED",
-            data=b"<r/>",
-            issued_at=START,
-            tenant="rostock",
-            procedure="bauamt",
-            stems=("stem-1",),
-            notice_id=number,
-        )
-        with opened.write() as tx:
-            handouts.issue(tx, [one])
+    for receipt, outcome in enumerate(("ACCEPTED", "DEPOSITED")):
+        issue(opened, clock, number, receipt, outcome=outcome, stem="stem-1")
     for item in ("3", "4"):
         store(opened, vault, item, "stem-1", int(item))
     yield opened
