@@ -140,7 +140,8 @@ class Checks:
         most = {
             one.name: 1 if self.suspects.singly(one.name) else PLACES for one in self.of(tenant)
         }
-        return min(min(one.room, most[one.name] - before[one.name]) for one in self.of(tenant))
+        room = min(min(one.room, most[one.name] - before[one.name]) for one in self.of(tenant))
+        return max(0, room)  # several may be out already where one is asked about alone from now on
 
     def leaves(self, work: Work) -> bool:
         """Whether a drop waits since a check died at it again and again."""

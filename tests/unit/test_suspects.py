@@ -118,6 +118,20 @@ def test_it_is_asked_about_again_and_taken_when_the_check_is_mended(parts: Parts
     assert counted(parts) == []
 
 
+def test_what_waits_makes_no_work_where_more_are_out_than_are_asked_about_from_now_on(
+    parts: Parts,
+) -> None:
+    hub = started(parts, "none")
+    put(parts, *sound())
+    look(parts)
+    assert len(hub.check.calls) == 4
+    assert parts.intake.parked.coming is False
+    parts.checks.suspects.died("malware", ["another"], Fault.ENDED)
+    assert parts.checks.room("rostock") == 0
+    assert parts.intake.busy is False
+    assert parts.intake.parked.coming is False
+
+
 def test_a_check_that_is_too_slow_has_not_died(parts: Parts) -> None:
     poison = drop(stem="poison")
     hub = started(parts, poison.message_id)
