@@ -10,7 +10,8 @@ What a scan saw of a procedure is worked wholly before names of the next, in bat
 what lies there, never waited for, of each tenant and procedure in turn. One drop's failure never
 fails its batch. If the barrier or the commit fails, the batch is thrown away in memory and worked
 singly from its claims. These, and the claims of a dead hub, are worked before what lies in `in/` of
-their procedure: it came later, and a later state of an application forbids an earlier one.
+their procedure: it came later, and a later state of an application forbids an earlier one. Among
+themselves they go as they were claimed, whichever hub claimed them.
 
 Where too little room is left (`hub.room`) nothing more is claimed or copied: drops stay in `in/`,
 or claims, until there is room again.
@@ -78,7 +79,7 @@ class Intake:
     held: Holding
     room: Room
     stuck: StuckFiles
-    earlier: Turns[Tried] = field(default_factory=Turns)
+    earlier: Turns[Tried] = field(default_factory=lambda: Turns(order=_turn))
     singles: Turns[Tried] = field(default_factory=Turns)
     failed: bool = False  # whether a fault of ours, or the room, kept a drop from being taken
     _source: int = 0
@@ -113,12 +114,14 @@ class Intake:
         claims = list(claims)
         with self.taker.committer.journal.read() as connection:
             kinds = taking.kinds(connection, [claim.id for claim in claims])
+        left = list[Tried]()
         for claim in claims:
             work = Work(spool=spool, claim=claim)
             if claim.id in kinds:
                 self._settle([work], reject=kinds[claim.id] == taking.REFUSED)
             else:
-                self.earlier.add(spool, [(work, claim.tries + 1)])
+                left.append((work, claim.tries + 1))
+        self.earlier.add(spool, left)
 
     def step(self) -> Done | None:
         """Work the next batch or single drop; None where nothing was committed."""
@@ -144,7 +147,7 @@ class Intake:
         if source == "parked":
             return self.parked.leave(BATCH)
         claims = self.earlier if source == "earlier" else self.singles
-        return [claims.pop()] if claims else []
+        return [found] if (found := claims.pop()) else []
 
     def _has_room(self) -> bool:
         """Whether more may be begun; if not, what lies in `in/` stays there."""
@@ -247,6 +250,10 @@ class Intake:
             settled = spool.reject(*claims) if reject else spool.finish(*claims)
             ids = {claim.id for claim in settled}
             self._unsettled.extend((work, reject) for work in own if work.claim.id not in ids)
+
+
+def _turn(tried: Tried) -> str:
+    return tried[0].claim.turn
 
 
 def _close(passed: Sequence[Checked], journal: Journal | None) -> None:

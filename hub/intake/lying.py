@@ -48,9 +48,10 @@ class Lying:
 
         behind: drops that go before what lies in `in/` of their procedure
         """
-        with suppress(LookupError):
-            for _ in range(at_most):
-                yield self.names.pop(behind=behind)
+        for _ in range(at_most):
+            if (drawn := self.names.pop(behind=behind)) is None:
+                return
+            yield drawn
 
     def leave(self) -> bool:
         """Forget all names, to be seen again later; whether anything lies there."""

@@ -1,7 +1,7 @@
 """Queues that are served in turn: a flood in one of them makes no other wait."""
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -12,8 +12,12 @@ T = TypeVar("T")
 
 @dataclass(slots=True, kw_only=True)  # queues
 class Turns(Generic[T]):
-    """What waits, by tenant and procedure: one of each tenant in turn, of its procedures too."""
+    """What waits, by tenant and procedure: one of each tenant in turn, of its procedures too.
 
+    order: by what those of one procedure go; without it as they came
+    """
+
+    order: Callable[[T], str] | None = None
     _tenants: dict[str, dict[str, deque[T]]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -21,16 +25,19 @@ class Turns(Generic[T]):
         return bool(self._tenants)
 
     def add(self, spool: Spool, items: Iterable[T]) -> None:
-        """Put items behind those of the same procedure."""
+        """Put items with those of the same procedure: behind them, unless there is an order."""
         if items := deque(items):
             procedures = self._tenants.setdefault(spool.tenant, {})
-            procedures.setdefault(spool.procedure, deque()).extend(items)
+            queue = procedures.setdefault(spool.procedure, deque())
+            queue.extend(items)
+            if self.order:
+                procedures[spool.procedure] = deque(sorted(queue, key=self.order))
 
-    def pop(self, *, behind: "Turns[Any] | None" = None) -> T:
+    def pop(self, *, behind: "Turns[Any] | None" = None) -> T | None:
         """Take out the first of the procedure whose turn it is.
 
         behind: a procedure of which anything waits there has no turn here
-        Raises LookupError: none waits, or none has its turn.
+        None: none waits, or none has its turn.
         """
         # A dict keeps the order of insertion: whoever was served goes behind the others.
         for tenant, procedures in self._tenants.items():
@@ -38,7 +45,7 @@ class Turns(Generic[T]):
             for procedure in procedures:
                 if procedure not in ahead:
                     return self._take(tenant, procedure)
-        raise LookupError("nothing waits that has its turn")
+        return None
 
     def _take(self, tenant: str, procedure: str) -> T:
         procedures = self._tenants.pop(tenant)

@@ -20,7 +20,7 @@ from hub.clock import Clock
 # The longest good name and its claim stay below the 255 bytes of a file name.
 GOOD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 ID = r"[0-9a-f]{22}"
-TIME = 12  # digits of an id that are its time, in ms
+TIME, TURN = 12, 15  # digits of an id that are its time: in ms, in us
 _ENVELOPE = re.compile(rf"({ID})\.([0-9]{{1,6}})(b?)\.({GOOD_NAME.pattern})\.xml")
 DOCUMENT = re.compile(rf"({ID})\.([0-9]{{1,6}})")
 
@@ -65,6 +65,11 @@ class Claim:
     def at(self) -> datetime:
         """When it was taken, by the clock of then; at most the last second that a clock shows."""
         return datetime.fromtimestamp(min(int(self.id[:TIME], 16) / 1000, _LAST), UTC)
+
+    @property
+    def turn(self) -> str:
+        """What sorts claims as they were made."""
+        return self.id[:TURN]
 
     @property
     def file(self) -> str:

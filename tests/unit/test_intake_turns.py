@@ -109,6 +109,20 @@ def test_what_a_dead_hub_had_claimed_goes_before_what_lies_there_of_its_procedur
     assert stems(parts).index("neighbour") <= 1  # it waits for none of another procedure
 
 
+def test_what_two_dead_hubs_had_claimed_is_worked_as_it_was_claimed(parts: Parts) -> None:
+    spool, of_one, of_other = parts.spools["rostock", "bauamt"], list[Claim](), list[Claim]()
+    for number in range(6):
+        put(parts, "rostock", "bauamt", drop(stem=f"n{number}"))
+        parts.clock.turn(seconds=1)  # type: ignore[attr-defined]  # a test's clock
+        claim = spool.claim(f"n{number}.xml".encode())
+        assert isinstance(claim, Claim)
+        (of_one if number % 2 else of_other).append(claim)
+    for claims in (of_one, of_other):
+        parts.intake.recover(spool, claims)
+    work_off(parts)
+    assert stems(parts) == [f"n{number}" for number in range(6)]
+
+
 def test_the_drops_of_a_batch_that_failed_go_before_what_lies_there(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
