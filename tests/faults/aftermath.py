@@ -21,10 +21,10 @@ HUNG, BUG = 124, 70  # exit codes: of `timeout`, and of the hub where it does no
 
 
 def aftermath(world: World, handed_in: int) -> list[str]:
-    """Return what does not balance after one more run, and then what that run said."""
+    """Return what does not balance after one more run, and then what that run said: in one line."""
     said = world.hub("run", "--once", "--announce").stderr
     found = unbalanced(world, handed_in)
-    return [*found, f"said by the hub: {said[-2000:]}"] if found else []
+    return [*found, f"said by the hub: {' | '.join(said.splitlines())}"] if found else []
 
 
 def unfinished(world: World) -> int:
