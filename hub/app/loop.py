@@ -29,7 +29,8 @@ from hub.watch import Watch
 __all__ = ["Loop", "Parts", "end", "run"]
 
 TICK = 1.0  # seconds
-START_WAIT = 10.0  # seconds that the work waits for plugins to start; one that hangs comes later
+# Seconds that a service waits for plugins to start; a single run waits until each is up or given up.
+START_WAIT = 10.0
 HOUSEKEEPING = 60.0  # seconds between looks at what was fetched, expired, left over
 # The hub's own claims hold back the events behind them for half a second (watchdog waits for the
 # other half of a rename), so for a while after activity the folders are simply looked at again.
@@ -54,7 +55,7 @@ class Loop:
     _kept_house: float = 0.0
     _files: list[Handout] = field(default_factory=list)
 
-    def begin(self) -> None:
+    def begin(self, *, once: bool) -> None:
         """Start the children, take over what dead workers left, write what was not written."""
         parts = self.parts
         with parts.journal.write() as tx:
@@ -65,7 +66,7 @@ class Loop:
         retention.remove_unused_segments(parts.journal, parts.vault)
         parts.outbound.sweep(at_once=True)
         until = parts.clock.elapsed() + START_WAIT
-        while parts.starting and parts.clock.elapsed() < until:
+        while parts.starting and (once or parts.clock.elapsed() < until):
             self.wait(TICK)
             parts.hear()
             if self.wake.terminations:
@@ -225,7 +226,7 @@ def run(parts: Parts, wake: Wake, announce: Announce, *, once: bool) -> None:
     """
     loop = Loop(parts=parts, wake=wake, announce=announce)
     try:
-        loop.begin()
+        loop.begin(once=once)
         if once:
             _work_off(loop)
         else:

@@ -65,14 +65,21 @@ def break_down(parts: Parts, name: str) -> None:
 
 @pytest.mark.slow
 def test_a_single_run_waits_for_the_first_look_at_a_mailbox_that_was_out_of_order(
-    file: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    file: Path, clock: Clock
 ) -> None:
     config = load(file, {})
     assert once(config, clock, "w1") == []  # its mailboxes have told what they can do
     with app.worker(config, clock, "w2") as parts:
         break_down(parts, "citizens")
-    monkeypatch.setattr(loop, "START_WAIT", 0.0)  # as if it took longer to start than is waited
     assert once(config, clock, "w3", "held") == ["DEPOSITED"]
+
+
+@pytest.mark.slow
+def test_a_single_run_waits_for_plugins_however_long_a_service_would(
+    file: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "START_WAIT", 0.0)  # as if they took longer than a service waits
+    assert once(load(file, {}), clock, "w1", "one") == ["DEPOSITED"]
 
 
 @pytest.fixture
