@@ -29,7 +29,7 @@ from hub.watch import Watch
 __all__ = ["Loop", "Parts", "end", "run"]
 
 TICK = 1.0  # seconds
-# Seconds that a service waits for plugins to start; a single run waits until each is up or given up.
+# Seconds that a service waits for plugins to start; a single run waits until none is starting.
 START_WAIT = 10.0
 HOUSEKEEPING = 60.0  # seconds between looks at what was fetched, expired, left over
 # The hub's own claims hold back the events behind them for half a second (watchdog waits for the
