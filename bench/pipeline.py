@@ -32,7 +32,7 @@ def run(config: Path, notices: int, profile: Path | None = None) -> cost.Cost:
 
     with worker(load(config, {}), clock, "bench") as parts:
         loop = Loop(parts=parts, wake=wake, announce=announce)
-        loop.begin()
+        loop.begin(once=False)
 
         def work() -> tuple[int, int]:
             before = _waits(parts)
