@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +11,12 @@ from subprocess import TimeoutExpired
 
 import pytest
 
+from hub.app.loop import START_WAIT
 from tests.faults.aftermath import aftermath
+from tests.flow.inventory import unbalanced
 from tests.flow.papers import drop
 from tests.flow.posting import LINES, with_post
-from tests.flow.world import World, until
+from tests.flow.world import Service, World, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 Record = Callable[[str, object], None]
@@ -21,6 +24,8 @@ OPEN = """
     SELECT count(*) AS n FROM notice WHERE state NOT IN ('DEPOSITED', 'FAILED')
     AND NOT (state = 'HELD' AND held_reason = 'crashes')
 """
+OUT = "SELECT id FROM attempt WHERE ended_at IS NULL"
+UNTOLD = "SELECT name FROM mailbox WHERE capabilities IS NULL"
 
 
 def children(pid: int) -> list[int]:
@@ -65,3 +70,41 @@ def test_children_that_are_ended_at_any_time_deposit_each_notice_once(
         world.hub("release", row["message_id"])
     assert aftermath(world, notices) == []
     assert len(service.deposited) == sum(number % 3 > 0 for number in range(notices))
+
+
+def hold(hub: Service, held: set[int]) -> None:
+    """Stop each mailbox's process that is not held yet, as where others take all of the machine."""
+    for one in set(children(hub.process.pid)) - held:
+        with suppress(OSError):  # it has ended
+            if b"postfach_mailbox.child" in Path(f"/proc/{one}/cmdline").read_bytes():
+                os.kill(one, signal.SIGSTOP)
+                held.add(one)
+
+
+@pytest.mark.long
+def test_what_a_killed_hub_left_is_ended_by_a_single_run_whose_plugins_start_slowly(
+    world: World,
+) -> None:
+    world.once()
+    assert not world.rows(UNTOLD)
+    log = world.folder / "log"
+    with world.service() as hub:
+        until(lambda: log.read_text("utf-8").count("mailbox started") == 2, "its mailboxes")
+        hold(hub, set())
+        world.put(drop(stem="one"))
+        until(lambda: bool(world.rows(OUT)), "a call that is out")
+    held = set[int]()
+    with world.service("--once") as run:
+        began = time.monotonic()
+
+        def kept_back() -> bool:
+            hold(run, held)
+            return run.process.poll() is not None or time.monotonic() - began > START_WAIT + 2
+
+        until(kept_back, "longer than a service waits")
+        for one in held:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGCONT)
+        assert run.process.wait(60) == 0
+    assert len(held) == 2
+    assert unbalanced(world, 1) == []

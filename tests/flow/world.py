@@ -120,12 +120,15 @@ class World:
         return self.hub("run", "--once", "--announce", code=code).stdout
 
     @contextmanager
-    def service(self) -> Iterator["Service"]:
-        """Run the hub as a service; it is killed at the end if it has not stopped by then."""
+    def service(self, *more: str) -> Iterator["Service"]:
+        """Run the hub as a service; it is killed at the end if it has not stopped by then.
+
+        more: arguments of `hub run`
+        """
         with (self.folder / "log").open("ab") as log:
             service = Service(
                 subprocess.Popen(
-                    _command(self, "run", "--announce"),
+                    _command(self, "run", "--announce", *more),
                     stdout=subprocess.PIPE,
                     stderr=log,
                     text=True,
