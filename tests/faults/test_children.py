@@ -6,17 +6,18 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from subprocess import TimeoutExpired
 
 import pytest
 
 from hub.app.loop import START_WAIT
+from hub.host.guardian import descendants
 from tests.faults.aftermath import aftermath
+from tests.faults.stage import signal_all
 from tests.flow.inventory import unbalanced
 from tests.flow.papers import drop
 from tests.flow.posting import LINES, with_post
-from tests.flow.world import Service, World, until
+from tests.flow.world import World, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 Record = Callable[[str, object], None]
@@ -25,16 +26,6 @@ OPEN = """
     AND NOT (state = 'HELD' AND held_reason = 'crashes')
 """
 OUT = "SELECT id FROM attempt WHERE ended_at IS NULL"
-UNTOLD = "SELECT name FROM mailbox WHERE capabilities IS NULL"
-
-
-def children(pid: int) -> list[int]:
-    """Return all processes below one; one that has ended meanwhile has none."""
-    try:
-        told = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [found for one in map(int, told) for found in (one, *children(one))]
 
 
 @pytest.mark.long
@@ -57,7 +48,7 @@ def test_children_that_are_ended_at_any_time_deposit_each_notice_once(
             # From the fifth death in a row on a minute passes before the next start.
             until(lambda: bool(hub.children()), "a mailbox's process", 150)
             with suppress(ProcessLookupError, IndexError):  # it has ended by itself just now
-                one = dice.choice(children(hub.process.pid))
+                one = dice.choice(list(descendants(hub.process.pid)))
                 os.kill(one, dice.choice((signal.SIGTERM, signal.SIGKILL)))
                 struck += 1
         until(lambda: not list((world.procedure / "in").glob("*.xml")), "the last drop", 120)
@@ -72,39 +63,28 @@ def test_children_that_are_ended_at_any_time_deposit_each_notice_once(
     assert len(service.deposited) == sum(number % 3 > 0 for number in range(notices))
 
 
-def hold(hub: Service, held: set[int]) -> None:
-    """Stop each mailbox's process that is not held yet, as where others take all of the machine."""
-    for one in set(children(hub.process.pid)) - held:
-        with suppress(OSError):  # it has ended
-            if b"postfach_mailbox.child" in Path(f"/proc/{one}/cmdline").read_bytes():
-                os.kill(one, signal.SIGSTOP)
-                held.add(one)
-
-
 @pytest.mark.long
 def test_what_a_killed_hub_left_is_ended_by_a_single_run_whose_plugins_start_slowly(
     world: World,
 ) -> None:
-    world.once()
-    assert not world.rows(UNTOLD)
     log = world.folder / "log"
     with world.service() as hub:
         until(lambda: log.read_text("utf-8").count("mailbox started") == 2, "its mailboxes")
-        hold(hub, set())
+        signal_all(hub.plugins(), signal.SIGSTOP)
         world.put(drop(stem="one"))
         until(lambda: bool(world.rows(OUT)), "a call that is out")
     held = set[int]()
     with world.service("--once") as run:
-        began = time.monotonic()
+        end = time.monotonic() + START_WAIT + 2
 
-        def kept_back() -> bool:
-            hold(run, held)
-            return run.process.poll() is not None or time.monotonic() - began > START_WAIT + 2
+        def over() -> bool:
+            new = set(run.plugins()) - held
+            signal_all(list(new), signal.SIGSTOP)
+            held.update(new)
+            return time.monotonic() > end
 
-        until(kept_back, "longer than a service waits")
-        for one in held:
-            with suppress(ProcessLookupError):
-                os.kill(one, signal.SIGCONT)
+        until(over, "longer than a service waits for its plugins")
+        signal_all(list(held), signal.SIGCONT)
         assert run.process.wait(60) == 0
     assert len(held) == 2
     assert unbalanced(world, 1) == []

@@ -139,11 +139,6 @@ def freeze(world: World, hub: Service) -> None:
     until(stopped, "a hub stopped between its commits")
 
 
-def plugins(hub: Service) -> list[int]:
-    """Return the processes of a hub's plugins: the children of its guardians."""
-    return [pid for guardian in hub.children() for pid in descendants(guardian)]
-
-
 def late(world: World) -> bool:
     return "results came too late" in (world.folder / "log").read_text()
 
@@ -202,7 +197,7 @@ def test_a_child_begins_no_call_whose_end_passed_while_it_was_frozen(frozen: Fro
     frozen.thaw_moods()
     with world.service() as first:
         until(frozen.told, "both ready")
-        below = plugins(first)
+        below = first.plugins()
         send(below, signal.SIGSTOP)
         frozen.hand_in()
         until(lambda: all(frozen.tries(name) for name in BOTH), "both attempts begun")
@@ -223,7 +218,7 @@ def test_a_child_frozen_alone_is_ended_and_its_calls_are_in_doubt(frozen: Frozen
     with world.service() as hub:
         frozen.hand_in()
         until(frozen.called, "both calls under way")
-        send(plugins(hub), signal.SIGSTOP)
+        send(hub.plugins(), signal.SIGSTOP)
         frozen.thaw_moods()
         until(lambda: frozen.state("same") == "DEPOSITED", "the same sent again")
         until(lambda: frozen.state("once") == "IN_DOUBT", "the doubt")

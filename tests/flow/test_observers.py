@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hub.host.guardian import descendants
 from tests.flow.inventory import unbalanced
 from tests.flow.papers import drop
 from tests.flow.world import World, until
@@ -136,15 +137,6 @@ def observer_of(hub: int) -> int:
         for pid in descendants(hub)
         if re.search(rf"address space +{MEMORY}\b", Path(f"/proc/{pid}/limits").read_text("ascii"))
     ]
-    return found
-
-
-def descendants(pid: int) -> list[int]:
-    """Return all processes below this one."""
-    found = []
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text("ascii").split():
-            found += [int(child), *descendants(int(child))]
     return found
 
 

@@ -16,6 +16,7 @@ from typing import IO, Self
 
 from hub import starter
 from hub.clock import system_clock
+from hub.host.guardian import descendants
 from tests.flow.papers import Drop
 from tests.flow.receipts import Receipt, read
 
@@ -202,6 +203,10 @@ class Service:
         """Return the processes that the hub started: one for each mailbox, and their own."""
         task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in task.read_text("ascii").split()]
+
+    def plugins(self) -> list[int]:
+        """Return the processes of its plugins: those below its guardians."""
+        return [pid for guardian in self.children() for pid in descendants(guardian)]
 
     def stop(self) -> int:
         """Ask the service to stop, wait for it, and return its exit code."""
